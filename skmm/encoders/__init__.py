@@ -1,0 +1,1 @@
+"""Encoders: each file turns one modality's array into an embedding."""

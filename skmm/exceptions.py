@@ -1,0 +1,43 @@
+"""Errors and warnings of skmm; each message says what to do next."""
+
+__all__ = ["CellError", "ConvergenceWarning", "MissingModalityWarning", "ModalityError"]
+
+from sklearn.exceptions import ConvergenceWarning
+
+
+class ModalityError(ValueError):
+    """A modality, its columns or its data are not what was declared."""
+
+
+class CellError(ModalityError):
+    """One cell of a dataframe could not be read.
+
+    Parameters
+    ----------
+    message : str
+        What arrived and what to do.
+    column : object
+        Name of the column.
+    row : int
+        Position of the row, counted from 0.
+    """
+
+    def __init__(self, message: str, *, column: object = None, row: int = -1):
+        super().__init__(message, column, row)
+        self.message = message
+        self.column = column
+        self.row = row
+
+    def __str__(self) -> str:
+        return f"column {self.column!r}, row {self.row}: {self.message}"
+
+    def __reduce__(self):
+        return _cell_error, (type(self), self.message, self.column, self.row)
+
+
+def _cell_error(kind: type[CellError], message: str, column: object, row: int):
+    return kind(message, column=column, row=row)
+
+
+class MissingModalityWarning(UserWarning):
+    """Cells could not be read and their modality was marked absent."""

@@ -1,0 +1,1 @@
+"""Fusions: each file joins the embeddings of several modalities."""
