@@ -16,9 +16,9 @@ class CellError(ModalityError):
     ----------
     message : str
         What arrived and what to do.
-    column : object
+    column : object, default=None
         Name of the column.
-    row : int
+    row : int, default=-1
         Position of the row, counted from 0.
     """
 

@@ -87,4 +87,14 @@ class Modality(Component):
 
     @abstractmethod
     def spec(self, name: str) -> ModalitySpec:
-        """Describe the array that `transform` returns, under the name `name`."""
+        """Describe the array that `transform` returns.
+
+        Parameters
+        ----------
+        name : str
+            Name of the modality in its frame.
+
+        Returns
+        -------
+        spec : ModalitySpec
+        """
