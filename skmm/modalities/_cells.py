@@ -1,0 +1,332 @@
+"""Cells: what one holds, reading all of them, and what an unreadable one does.
+
+Nothing here executes what a cell holds: no pickles, no network, no programs.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import reprlib
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from PIL import Image
+
+from skmm.exceptions import CellError, MissingModalityWarning, ModalityError
+
+__all__ = [
+    "as_array",
+    "as_source",
+    "decode_cells",
+    "is_missing",
+    "moments",
+    "sample_rows",
+    "sniff",
+]
+
+ROWS_PER_TASK = 64
+ADVICE = 'Repair or drop it, or set on_error="missing" to count it as missing.'
+
+_SUFFIXES = {
+    "image": ".png .jpg .jpeg .jfif .gif .bmp .webp .tif .tiff .avif .jp2 .ppm .pgm",
+    "audio": ".wav .wave .flac .ogg .oga .opus .mp3 .aif .aiff .au",
+}
+_KIND_OF_SUFFIX = {
+    suffix: kind for kind, suffixes in _SUFFIXES.items() for suffix in suffixes.split()
+}
+# A dot stands for any byte. Two bytes alone ("BM", an MP3 frame's sync) also begin
+# ordinary text and data, so these two patterns look further into the header.
+_MAGIC = {
+    "image": re.compile(
+        rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|II[*+]\0|MM\0[*+]"
+        rb"|BM.{4}\0{4}.{4}[\x0c\x28\x34\x38\x40\x6c\x7c]\0{3}"
+        rb"|....ftypavif|\0\0\0\x0cjP  ",
+        re.DOTALL,
+    ),
+    "audio": re.compile(
+        rb"(?:RIFF|RIFX|RF64)....WAVE|fLaC|OggS|ID3[\x02-\x04]|FORM....AIF[FC]|\.snd"
+        rb"|\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\xeb]",
+        re.DOTALL,
+    ),
+}
+_URL = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]+://|data:)")
+
+
+def sniff(cell: Any) -> str | None:
+    """Tell whether one cell holds an image or a sound, without opening any file.
+
+    Parameters
+    ----------
+    cell : object
+        Encoded bytes are judged by their first bytes, paths by their suffix,
+        Hugging Face's dicts by what they hold.
+
+    Returns
+    -------
+    kind : {"image", "audio"} or None
+        None if it is neither, or if nothing tells.
+
+    Examples
+    --------
+    >>> from skmm.modalities._cells import sniff
+    >>> sniff("scans/0001.PNG"), sniff(b"RIFF....WAVEfmt "), sniff("hello")
+    ('image', 'audio', None)
+    """
+    if isinstance(cell, (bytes, bytearray, memoryview)):
+        head = bytes(cell[:32])
+        return next((k for k, magic in _MAGIC.items() if magic.match(head)), None)
+    if isinstance(cell, (str, os.PathLike)):
+        path = os.fspath(cell)
+        if not isinstance(path, str) or "\n" in path or _URL.match(path):
+            return None
+        return _KIND_OF_SUFFIX.get(os.path.splitext(path)[1].lower())
+    if isinstance(cell, Mapping):
+        if cell.get("array") is not None and "sampling_rate" in cell:
+            return "audio"
+        return sniff(cell.get("bytes")) or sniff(cell.get("path"))
+    return "image" if isinstance(cell, Image.Image) else None
+
+
+def is_missing(cell: Any) -> bool:
+    """Tell whether one cell is None, NaN, ``pd.NA``, ``pd.NaT`` or an empty string."""
+    if cell is None or cell is pd.NA or cell is pd.NaT:
+        return True
+    if isinstance(cell, (float, np.floating)):
+        return bool(cell != cell)
+    return isinstance(cell, str) and not cell.strip()
+
+
+def as_source(cell: Any) -> Any:
+    """Turn a path, bytes or a Hugging Face dict into what decoders open.
+
+    Parameters
+    ----------
+    cell : object
+        One cell.
+
+    Returns
+    -------
+    source : str, io.BytesIO or object
+        The path of a file that exists; a buffer; or any other cell as it is.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a path names no regular file.
+    ModalityError
+        If a string is an address on the network.
+    """
+    if isinstance(cell, Mapping) and ("bytes" in cell or "path" in cell):
+        if cell.get("array") is not None:
+            return cell
+        content = cell.get("bytes")
+        return as_source(cell.get("path") if content is None else content)
+    if isinstance(cell, (bytes, bytearray, memoryview)):
+        return io.BytesIO(cell)
+    if not isinstance(cell, (str, os.PathLike)):
+        return cell
+    path = os.fspath(cell)
+    if isinstance(path, str) and _URL.match(path):
+        raise ModalityError(
+            "it is an address, and nothing is fetched from the network; download "
+            "the file first and give its path or its bytes"
+        )
+    if not os.path.isfile(path):
+        raise FileNotFoundError(
+            f"there is no such file; relative paths start at {os.getcwd()!r}"
+        )
+    return path
+
+
+def as_array(cell: Any) -> NDArray:
+    """Turn an array, a tensor or (nested) lists of numbers into a numeric array.
+
+    Parameters
+    ----------
+    cell : array-like
+        Anything `numpy.asarray` takes, and arrays of arrays, as Parquet gives them.
+        Inside lists, None and ``pd.NA`` become NaN.
+
+    Returns
+    -------
+    array : ndarray of bool, int or float
+
+    Raises
+    ------
+    ModalityError
+        If the lists are ragged or hold something else than real numbers.
+    """
+    try:
+        array = np.asarray(cell)
+        if array.dtype == object:
+            array = _stacked(array)
+    except (TypeError, ValueError) as error:
+        raise ModalityError(f"its numbers do not make an array ({error})") from error
+    if array.dtype.kind not in "biuf":
+        raise ModalityError(
+            f"it must hold real numbers, and holds values of type {array.dtype}"
+        )
+    return array
+
+
+def _stacked(array: NDArray) -> NDArray:
+    """Turn an object array, of numbers or of equally shaped arrays, into floats."""
+    try:
+        return np.array(array.tolist(), dtype=float)
+    except (TypeError, ValueError):  # only the loop below knows pd.NA
+        if array.ndim == 0:
+            raise
+    items = [np.nan if is_missing(item) else as_array(item) for item in array]
+    return np.array(items, dtype=float)
+
+
+def sample_rows(X: pd.DataFrame, limit: int) -> NDArray:
+    """Pick evenly spaced rows among those that are not wholly missing.
+
+    Parameters
+    ----------
+    X : pandas.DataFrame of shape (n_samples, n_columns)
+        The columns of one modality.
+    limit : int
+        Largest number of cells, over all columns.
+
+    Returns
+    -------
+    rows : ndarray of int
+        Positions, ascending, without repeats.
+    """
+    rows = np.flatnonzero(X.notna().to_numpy().any(axis=1))
+    n_rows = min(len(rows), max(1, limit // X.shape[1]))
+    return rows[np.linspace(0, len(rows) - 1, n_rows).astype(int)]
+
+
+def moments(values: NDArray) -> tuple[NDArray, NDArray]:
+    """Compute each column's mean and standard deviation, ignoring NaN.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_columns)
+        Numbers, NaN where missing.
+
+    Returns
+    -------
+    mean, scale : ndarray of float64, shape (n_columns,)
+        0 and 1 for a column of NaN; scale 1 for a constant column.
+    """
+    values = values.astype(np.float64)
+    seen = ~np.isnan(values)
+    count = np.maximum(seen.sum(axis=0), 1)
+    mean = np.where(seen, values, 0.0).sum(axis=0) / count
+    deviation = np.where(seen, values - mean, 0.0)
+    scale = np.sqrt((deviation**2).sum(axis=0) / count)
+    constant = scale <= 1e-12 * np.abs(mean)  # what rounding leaves of a constant
+    return mean, np.where(constant, 1.0, scale)
+
+
+def decode_cells(
+    X: pd.DataFrame,
+    decode: Callable[[Any, int, int], bool],
+    *,
+    on_error: str = "raise",
+    n_jobs: int | None = None,
+    rows: NDArray | None = None,
+) -> NDArray:
+    """Call `decode` on every cell that is not missing, in threads.
+
+    Parameters
+    ----------
+    X : pandas.DataFrame of shape (n_samples, n_columns)
+        The columns of one modality.
+    decode : callable
+        ``decode(cell, row, column)``, both positions, keeps what it reads and
+        tells whether the cell held anything. What it raises makes the cell
+        unreadable; then it must have kept nothing.
+    on_error : {"raise", "missing"}, default="raise"
+        Raise for the first unreadable cell (by row, then column), whatever
+        `n_jobs`; or take unreadable cells for missing, with one warning.
+    n_jobs : int or None, default=None
+        Number of threads.
+    rows : ndarray of int, default=None
+        Visit these rows alone, and without a warning: they are a sample of rows
+        that will all be read again. None means all rows.
+
+    Returns
+    -------
+    present : ndarray of bool, shape (n_samples, n_columns)
+        Which cells held something.
+
+    Raises
+    ------
+    CellError
+        If a cell is unreadable and `on_error` is ``"raise"``.
+    """
+    if on_error not in ("raise", "missing"):
+        raise ValueError(f'on_error must be "raise" or "missing", got {on_error!r}.')
+    columns = [X.iloc[:, j].to_numpy(dtype=object) for j in range(X.shape[1])]
+    visited = np.arange(len(X)) if rows is None else rows
+    present = np.zeros(X.shape, dtype=bool)
+    failures: list[tuple[int, int, Exception]] = []
+
+    def read(some_rows: NDArray) -> None:
+        if on_error == "raise" and any(f[0] < some_rows[0] for f in failures):
+            return
+        for i in some_rows:
+            for j, cells in enumerate(columns):
+                try:
+                    present[i, j] = not is_missing(cells[i]) and decode(cells[i], i, j)
+                except MemoryError:
+                    raise
+                except Exception as error:  # decoders of foreign bytes raise anything
+                    failures.append((int(i), j, error))
+                    if on_error == "raise":
+                        return
+                    error.__traceback__ = None  # it would keep the cell alive
+
+    starts = range(0, len(visited), ROWS_PER_TASK)
+    tasks = (delayed(read)(visited[s : s + ROWS_PER_TASK]) for s in starts)
+    Parallel(n_jobs=n_jobs, require="sharedmem")(tasks)
+    if failures and (on_error == "raise" or rows is None):
+        _report(X, failures, on_error)
+    return present
+
+
+def _report(X: pd.DataFrame, failures: list, on_error: str) -> None:
+    """Raise for the first unreadable cell, or warn of all of them."""
+    i, j, error = min(failures, key=lambda failure: failure[:2])
+    problem = str(error)
+    if not isinstance(error, (ModalityError, FileNotFoundError)):
+        problem = f"{type(error).__name__}: {problem}"
+    message = f"cannot read {_describe(X.iat[i, j])}: {problem}."
+    if on_error == "raise":
+        raise CellError(f"{message} {ADVICE}", column=X.columns[j], row=i) from error
+    warnings.warn(
+        f"{len(failures)} of {X.size} cells could not be read and count as missing; "
+        f"the first is column {X.columns[j]!r}, row {i}: {message}",
+        MissingModalityWarning,
+        stacklevel=2,
+    )
+
+
+def _describe(cell: Any) -> str:
+    """Say what a cell is, in a few words."""
+    if isinstance(cell, (str, os.PathLike)):
+        path = os.fspath(cell)
+        return f"{path!r}" if len(path) <= 200 else f"{path[:100]!r}..."
+    if isinstance(cell, (bytes, bytearray, memoryview)):
+        return f"{len(cell)} bytes beginning {bytes(cell[:12])!r}"
+    if isinstance(cell, Mapping):
+        keys = ", ".join(repr(key) for key in cell)
+        path = cell.get("path")
+        return f"a dict of {keys}" + (f" (path {path!r})" if path else "")
+    if isinstance(cell, np.ndarray):
+        return f"an array of shape {cell.shape} and type {cell.dtype}"
+    if isinstance(cell, Image.Image):
+        return f"a {cell.mode} image of {cell.width} x {cell.height} pixels"
+    return f"the {type(cell).__name__} {reprlib.repr(cell)}"
