@@ -57,7 +57,7 @@ def _methods(subjects):
 
 
 def _inherited_doc(cls, method):
-    """The nearest docstring up the bases that describes parameters, else the nearest."""
+    """The nearest docstring up the bases that has parameters, else the nearest."""
     docs = [vars(base)[method].__doc__ for base in cls.__mro__ if method in vars(base)]
     docs = [inspect.cleandoc(doc) for doc in docs if doc]
     full = [doc for doc in docs if _section(doc, "Parameters")]
