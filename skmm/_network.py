@@ -1,0 +1,125 @@
+"""Networks from recipes: encoders, fusion and head become one Keras graph.
+
+Must not import pandas.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+
+import keras
+
+from skmm.encoders._base import Encoder
+from skmm.frame import ModalitySpec
+from skmm.fusion._base import Fusion
+from skmm.layers import AbsentEmbedding, ModalityDropout
+
+__all__ = ["multimodal_network", "unimodal_network"]
+
+
+def unimodal_network(
+    spec: ModalitySpec, encoder: Encoder, n_outputs: int
+) -> keras.Model:
+    """Build encoder and head.
+
+    Parameters
+    ----------
+    spec : ModalitySpec
+        What the array holds.
+    encoder : Encoder
+        Recipe of the layers in between.
+    n_outputs : int
+        Number of logits.
+
+    Returns
+    -------
+    network : keras.Model
+        Takes the array; returns ``"logits"`` (batch, n_outputs) and ``"embedding"``
+        (batch, d).
+    """
+    (spec,) = _legal([spec])
+    x = keras.Input(spec.shape, dtype=spec.dtype, name=spec.name)
+    embedding = encoder.encode(x, spec)
+    logits = keras.layers.Dense(n_outputs, name="logits")(embedding)
+    return keras.Model([x], {"logits": logits, "embedding": embedding})
+
+
+def multimodal_network(
+    specs: Sequence[ModalitySpec],
+    encoders: Sequence[Encoder],
+    fusion: Fusion,
+    n_outputs: int,
+    *,
+    modality_dropout: float = 0.0,
+    unimodal: bool = True,
+) -> keras.Model:
+    """Build encoders, fusion and head.
+
+    Parameters
+    ----------
+    specs : sequence of ModalitySpec
+        The modalities, in order.
+    encoders : sequence of Encoder
+        One for each modality.
+    fusion : Fusion
+        Joins the embeddings.
+    n_outputs : int
+        Number of logits.
+    modality_dropout : float, default=0.0
+        Probability that a modality is taken for absent in training; one always stays.
+    unimodal : bool, default=True
+        Whether each modality gets logits of its own.
+
+    Returns
+    -------
+    network : keras.Model
+        Takes the arrays in order and ``present`` (batch, n_modalities); returns
+        ``"logits"`` (batch, n_outputs), ``"embedding"`` (batch, h) and, where
+        `unimodal`, ``"unimodal"``, a list of (batch, n_outputs).
+    """
+    specs = _legal(specs)
+    inputs = [keras.Input(s.shape, dtype=s.dtype, name=s.name) for s in specs]
+    present = keras.Input((len(specs),), dtype="float32", name="present")
+    kept = present
+    if modality_dropout and len(specs) > 1:
+        kept = ModalityDropout(modality_dropout, name="modality_dropout")(present)
+    embeddings, decisions, own = [], [], []
+    for m, (x, spec, encoder) in enumerate(zip(inputs, specs, encoders, strict=True)):
+        embedding = encoder.encode(x, spec)
+        absent = AbsentEmbedding(name=f"{spec.name}_absent")
+        embeddings.append(absent(embedding, kept[:, m : m + 1]))
+        if unimodal or fusion.produces_logits:
+            head = keras.layers.Dense(n_outputs, name=f"{spec.name}_logits")
+            decisions.append(head(embeddings[-1]))
+            own.append(head(absent(embedding, present[:, m : m + 1])))
+    fused = fusion.fuse(embeddings, kept, decisions)
+    if fusion.produces_logits:
+        outputs = {"logits": fused, "embedding": _join(embeddings)}
+    else:
+        head = keras.layers.Dense(n_outputs, name="logits")
+        outputs = {"logits": head(fused), "embedding": fused}
+    if unimodal:
+        outputs["unimodal"] = own
+    return keras.Model([*inputs, present], outputs)
+
+
+def _join(embeddings: list) -> keras.KerasTensor:
+    if len(embeddings) == 1:
+        return embeddings[0]
+    return keras.layers.Concatenate(name="embeddings")(embeddings)
+
+
+def _legal(specs: Sequence[ModalitySpec]) -> list[ModalitySpec]:
+    """Give every spec a name that is a legal and unique prefix of layer names."""
+    taken = {"present", "logits", "fusion", "embeddings", "modality"}
+    legal = []
+    for spec in specs:
+        name = re.sub(r"[^A-Za-z0-9_]", "_", spec.name)
+        name = name if name[:1].isalpha() else f"m_{name}"
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        legal.append(dataclasses.replace(spec, name=name))
+    return legal

@@ -1,0 +1,420 @@
+"""What every estimator of skmm shares: the way from X and y to trained weights.
+
+A fitted estimator holds primitives and arrays: fitted modalities, specs, weights. The
+network is built from them when it is needed, and is never pickled.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import keras
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
+from sklearn.callback import CallbackSupportMixin
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    check_random_state,
+)
+
+from skmm import training
+from skmm._compat import Interval, StrOptions, check_sample_weight, take_rows
+from skmm._listeners import EpochEvents
+from skmm._targets import ClassTarget, NumberTarget
+from skmm.frame import ModalityFrame
+
+__all__ = ["NeuralEstimator"]
+
+EARLY_STOPPING_ROWS = 10_000  # early_stopping="auto" as in HistGradientBoosting
+
+
+@contextmanager
+def all_or_nothing(estimator: Any) -> Iterator[None]:
+    """Put the estimator back as it was if fitting fails."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        kept = {k: v for k, v in vars(estimator).items() if "callback" in k}
+        vars(estimator).clear()
+        vars(estimator).update(before, **kept)
+        raise
+
+
+class NeuralEstimator(
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
+):
+    """The scikit-learn contract around one network.
+
+    Subclasses say how data is read (`_check_X`, `_encode`), how the network is built
+    (`_components`, `_program_key`, `_make_program`) and what the target is
+    (`_check_y`, `_fit_target`).
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "optimizer": [str, keras.optimizers.Optimizer],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "schedule": [StrOptions({"constant", "cosine"})],
+        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "early_stopping": [StrOptions({"auto"}), "boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "callbacks": [list, tuple, callable, None],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+    _stays_behind: ClassVar[tuple[str, ...]] = ("_optimizer_state", "_key")
+
+    # -- what subclasses decide --------------------------------------------------
+
+    @abstractmethod
+    def _check_X(self, X: Any, reset: bool) -> Any:
+        """Check X as scikit-learn does; return something `take_rows` can index."""
+
+    @abstractmethod
+    def _encode(self, table: Any, y: Any, fit: bool) -> ModalityFrame:
+        """Turn a checked X into arrays, learning how where `fit`."""
+
+    @abstractmethod
+    def _components(self, frame: ModalityFrame) -> dict[str, Any]:
+        """Resolve the recipes that the network is built from, as fitted attributes."""
+
+    @abstractmethod
+    def _program_key(self, fitted: dict[str, Any]) -> Any:
+        """Say everything the program depends on; something unique if that is unsaid."""
+
+    @abstractmethod
+    def _make_program(self, fitted: dict[str, Any]) -> training.Program:
+        """Build the network of these fitted attributes."""
+
+    @abstractmethod
+    def _check_y(self, y: Any) -> NDArray:
+        """Check the target."""
+
+    @abstractmethod
+    def _fit_target(self, y: NDArray, weight: NDArray, classes: Any) -> Any:
+        """Learn how to encode the target."""
+
+    # -- fitting -----------------------------------------------------------------
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation: tuple[Any, Any, Any] = (None, None, None),
+        *,
+        classes: Any = None,
+        resume: bool = False,
+        one_epoch: bool = False,
+    ) -> Self:
+        """Do the work of `fit` and `partial_fit`."""
+        self._validate_params()
+        with all_or_nothing(self):
+            context = self._init_callback_context(
+                max_subtasks=1 if one_epoch else self.epochs
+            )
+            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            table, y_checked, weight = self._check_data(X, y, sample_weight, not resume)
+            target = self._target if resume else None
+            if target is None:
+                target = self._fit_target(y_checked, weight, classes)
+            weight = self._weigh(y_checked, weight)
+            train_rows, held_out = self._split(
+                table, y_checked, weight, validation, one_epoch
+            )
+            frame = self._encode(*train_rows[:2], fit=not resume)
+            fitted = self._start(frame, target, resume)
+            data = _data(frame, target, *train_rows[1:], self._takes_present)
+            if held_out is not None:
+                val_frame = self._encode(*held_out[:2], fit=False)
+                held_out = _data(val_frame, target, *held_out[1:], self._takes_present)
+            self._train(fitted, data, held_out, context, resume, one_epoch)
+            vars(self).update(fitted)
+            context.call_on_fit_task_end(
+                estimator=self, X=X, y=y, reconstruction_attributes={}
+            )
+        return self
+
+    def _check_data(
+        self, X: Any, y: Any, sample_weight: Any, reset: bool
+    ) -> tuple[Any, NDArray, NDArray]:
+        """Check X, y and the weights together; leave out rows of weight zero."""
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but "
+                "the target y is None."
+            )
+        table = self._check_X(X, reset=reset)
+        y = self._check_y(y)
+        check_consistent_length(table, y)
+        weight = check_sample_weight(
+            sample_weight, y, dtype=np.float64, ensure_non_negative=True
+        )
+        kept = np.flatnonzero(weight)
+        if len(kept) < len(weight):
+            table, y, weight = take_rows(table, kept), y[kept], weight[kept]
+        return table, y, weight
+
+    def _weigh(self, y: NDArray, weight: NDArray) -> NDArray:
+        """Adjust the weights of training rows; regressors leave them alone."""
+        return weight
+
+    def _split(
+        self,
+        table: Any,
+        y: NDArray,
+        weight: NDArray,
+        validation: tuple[Any, Any, Any],
+        one_epoch: bool,
+    ) -> tuple[tuple[Any, NDArray, NDArray], tuple[Any, NDArray, NDArray] | None]:
+        """Set validation rows apart, those that were given or a part of the rest."""
+        X_val, y_val, weight_val = validation
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val must be given together.")
+        if X_val is not None:
+            given = self._check_data(X_val, y_val, weight_val, reset=False)
+            return (table, y, weight), given
+        stops = self.early_stopping
+        if stops == "auto":
+            stops = len(y) > EARLY_STOPPING_ROWS
+        if not stops or one_epoch:
+            return (table, y, weight), None
+        train, held_out = self._validation_rows(y)
+        return (
+            (take_rows(table, train), y[train], weight[train]),
+            (take_rows(table, held_out), y[held_out], weight[held_out]),
+        )
+
+    def _validation_rows(self, y: NDArray) -> tuple[NDArray, NDArray]:
+        """Choose validation rows, in the classes' proportions where possible."""
+        n_samples = len(y)
+        if n_samples < 4:
+            raise ValueError(
+                f"early_stopping=True needs at least 4 rows to set some apart, got "
+                f"{n_samples}; pass X_val and y_val, or early_stopping=False."
+            )
+        settings = {
+            "test_size": self.validation_fraction,
+            "random_state": np.random.RandomState(self._seed()),
+        }
+        rows = np.arange(n_samples)
+        try:
+            return train_test_split(rows, stratify=self._strata(y), **settings)
+        except ValueError:  # a class has too few rows for that
+            return train_test_split(rows, **settings)
+
+    def _strata(self, y: NDArray) -> NDArray | None:
+        return None
+
+    def _seed(self) -> int:
+        """Draw this fit's seed; an integer random_state gives the same one always."""
+        rng = check_random_state(self.random_state)
+        return int(rng.randint(np.iinfo(np.int32).max))
+
+    def _start(self, frame: ModalityFrame, target: Any, resume: bool) -> dict[str, Any]:
+        """Collect the attributes that describe the network before it is trained."""
+        if resume:
+            return {
+                name: vars(self)[name]
+                for name in self._fitted_names()
+                if name in vars(self)
+            }
+        fitted = {
+            "_specs": tuple(frame.specs.values()),
+            "_target": target,
+            **self._target_attributes(target),
+            **self._components(frame),
+            "_optimizer_state": None,
+            "history_": {},
+            "n_epochs_": 0,
+        }
+        fitted["_key"] = self._program_key(fitted)
+        return fitted
+
+    def _fitted_names(self) -> list[str]:
+        return [name for name in vars(self) if name.endswith("_")] + [
+            "_specs",
+            "_target",
+            "_seed",
+            "_weights",
+            *self._stays_behind,
+        ]
+
+    def _target_attributes(self, target: Any) -> dict[str, Any]:
+        return {}
+
+    def _train(
+        self,
+        fitted: dict[str, Any],
+        data: training.Data,
+        held_out: training.Data | None,
+        context: Any,
+        resume: bool,
+        one_epoch: bool,
+    ) -> None:
+        """Train the network of `fitted`, and add to it what came out."""
+        fitted["_seed"] = seed = self._seed() + fitted["n_epochs_"]
+        recipe = self._recipe(len(data.y), seed, one_epoch)
+        with self._borrow(fitted, untrained=not resume) as program:
+            if resume:
+                program.set_weights(fitted["_weights"])
+                program.reset_optimizer(fitted.get("_optimizer_state"))
+                program.seed_layers(seed)
+            else:
+                program.initialise(seed)
+            events = EpochEvents(self, context, fitted, program)
+            history = training.train(
+                program,
+                data,
+                recipe,
+                validation=held_out,
+                callbacks=[*self._keras_callbacks(), events],
+            )
+            fitted["_weights"] = program.get_weights()
+            if one_epoch or self.warm_start:
+                fitted["_optimizer_state"] = program.optimizer_state()
+            fitted["_n_features_out"] = program.n_features_out
+            fitted.update(self._scores(fitted, program, held_out))
+        past = fitted["history_"]
+        fitted["history_"] = {k: past.get(k, []) + v for k, v in history.items()}
+        fitted["n_epochs_"] += len(history["loss"])
+
+    def _recipe(self, n_samples: int, seed: int, one_epoch: bool) -> training.Recipe:
+        size = self.batch_size
+        if size == "auto":
+            size = int(np.clip(n_samples // 32, 32, 256))
+        return training.Recipe(
+            epochs=1 if one_epoch else self.epochs,
+            batch_size=size,
+            learning_rate=self.learning_rate,
+            schedule="constant" if one_epoch else self.schedule,
+            seed=seed,
+            patience=None if self.early_stopping is False else self.n_iter_no_change,
+            verbose=int(self.verbose),
+        )
+
+    def _keras_callbacks(self) -> list[keras.callbacks.Callback]:
+        """Copy the Keras callbacks, so that one fit does not see another's."""
+        callbacks = self.callbacks() if callable(self.callbacks) else self.callbacks
+        for callback in callbacks or []:
+            if not isinstance(callback, keras.callbacks.Callback):
+                raise TypeError(
+                    f"callbacks must be Keras callbacks, got {callback!r}; callbacks "
+                    "of scikit-learn are given by set_callbacks()."
+                )
+        return copy.deepcopy(list(callbacks or []))
+
+    def _scores(self, fitted: Any, program: Any, held_out: Any) -> dict[str, Any]:
+        return {}
+
+    # -- the network -------------------------------------------------------------
+
+    @property
+    def _takes_present(self) -> bool:
+        return True
+
+    def _borrow(self, fitted: dict[str, Any], untrained: bool = False) -> Any:
+        """Borrow the program of these fitted attributes from the pool."""
+        if "_key" not in fitted:
+            fitted["_key"] = self._program_key(fitted)
+        return training.program(
+            fitted["_key"], lambda: self._make_program(fitted), untrained=untrained
+        )
+
+    def _apply(self, X: Any, *outputs: str) -> list[NDArray]:
+        """Run the trained network on X."""
+        check_is_fitted(self)
+        frame = self._encode(self._check_X(X, reset=False), None, fit=False)
+        self._check_specs(frame)
+        with self._borrow(vars(self)) as program:
+            program.set_weights(self._weights)
+            return training.predict(
+                program, _arrays(frame, self._takes_present), outputs
+            )
+
+    def _check_specs(self, frame: ModalityFrame) -> None:
+        found = tuple(frame.specs.values())
+        if found != self._specs:
+            raise ValueError(
+                f"X has the modalities {_describe(found)}, but {type(self).__name__} "
+                f"was fitted on {_describe(self._specs)}."
+            )
+
+    @property
+    def network_(self) -> keras.Model:
+        """A `keras.Model` with the trained weights, built anew at each access."""
+        check_is_fitted(self)
+        program = self._make_program(vars(self))
+        program.set_weights(self._weights)
+        return program.model
+
+    def transform(self, X: Any) -> NDArray:
+        """Compute the embedding that the head decides from.
+
+        Parameters
+        ----------
+        X : array-like or ModalityFrame
+            What `fit` takes.
+
+        Returns
+        -------
+        embedding : ndarray of shape (n_samples, n_features_out), float32
+        """
+        return self._apply(X, "embedding")[0]
+
+    # -- state -------------------------------------------------------------------
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "_weights" in vars(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        for name in self._stays_behind:
+            state.pop(name, None)
+        return state
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _arrays(frame: ModalityFrame, takes_present: bool) -> list[NDArray]:
+    arrays = list(frame.arrays.values())
+    return [*arrays, frame.present.astype(np.float32)] if takes_present else arrays
+
+
+def _data(
+    frame: ModalityFrame,
+    target: ClassTarget | NumberTarget,
+    y: NDArray,
+    weight: NDArray,
+    takes_present: bool,
+) -> training.Data:
+    weight = (weight / weight.mean()).astype(np.float32)
+    return training.Data(_arrays(frame, takes_present), target.encode(y), weight)
+
+
+def _describe(specs: ArrayLike) -> list[str]:
+    return [f"{s.name}: {s.kind} {s.shape} {s.dtype}" for s in specs]  # type: ignore

@@ -1,0 +1,262 @@
+"""Classification and regression: what a target is, and the methods that users call."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.callback import with_callbacks
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils import compute_class_weight, compute_sample_weight
+
+from skmm._neural import NeuralEstimator
+from skmm._targets import ClassTarget, NumberTarget, check_labels, check_numbers
+
+__all__ = ["NeuralClassifier", "NeuralRegressor"]
+
+
+class _Trains(NeuralEstimator):
+    """`fit`, which classifiers and regressors share."""
+
+    @with_callbacks
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Any = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like, dataframe or ModalityFrame of n_samples rows
+            Training data.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Target.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, not negative; rows of weight 0 are left out. None
+            weighs all rows alike.
+        X_val : array-like, dataframe or ModalityFrame, default=None
+            Validation data. Their loss is in ``history_["val_loss"]`` and, unless
+            ``early_stopping=False``, ends the training and chooses its best epoch.
+        y_val : array-like, default=None
+            Target of `X_val`.
+        sample_weight_val : array-like, default=None
+            Weights of the rows of `X_val`.
+
+        Returns
+        -------
+        self : estimator
+            Fitted. If an error is raised, the estimator is as it was before.
+
+        Raises
+        ------
+        ValueError
+            If X, y or the weights are malformed, or the loss is not finite.
+        """
+        resume = self.warm_start and self.__sklearn_is_fitted__()
+        return self._fit(
+            X, y, sample_weight, (X_val, y_val, sample_weight_val), resume=resume
+        )
+
+
+class NeuralClassifier(ClassifierMixin, _Trains):
+    """A classifier around one network."""
+
+    def _check_y(self, y: Any) -> NDArray:
+        return check_labels(y)
+
+    def _fit_target(self, y: NDArray, weight: NDArray, classes: Any) -> ClassTarget:
+        return ClassTarget.fit(y, classes)
+
+    def _target_attributes(self, target: ClassTarget) -> dict[str, Any]:
+        several = target.kind == "multioutput"
+        if target.kind == "multilabel":
+            labels: Any = np.arange(len(target.classes))
+        else:
+            labels = target.classes if several else target.classes[0]
+        n_outputs = 1 if target.kind in ("binary", "multiclass") else len(labels)
+        return {"classes_": labels, "n_outputs_": n_outputs}
+
+    def _weigh(self, y: NDArray, weight: NDArray) -> NDArray:
+        if self.class_weight is None:
+            return weight
+        if y.ndim == 1:  # weights that count in "balanced", as in LogisticRegression
+            labels, index = np.unique(y, return_inverse=True)
+            per_class = compute_class_weight(
+                self.class_weight, classes=labels, y=y, sample_weight=weight
+            )
+            return weight * per_class[index]
+        return weight * compute_sample_weight(self.class_weight, y)
+
+    def _strata(self, y: NDArray) -> NDArray | None:
+        return y if y.ndim == 1 else None
+
+    @with_callbacks
+    def partial_fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Train for one more epoch, on these rows alone.
+
+        Parameters
+        ----------
+        X : array-like, dataframe or ModalityFrame of n_samples rows
+            Training data.
+        y : array-like of shape (n_samples,)
+            Target.
+        classes : array-like of shape (n_classes,), default=None
+            All labels there will ever be; asked for in the first call, unless they
+            are all in its `y`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        ValueError
+            If `y` has a label that the first call was not told of.
+        """
+        resume = self.__sklearn_is_fitted__()
+        return self._fit(
+            X, y, sample_weight, classes=classes, resume=resume, one_epoch=True
+        )
+
+    def _scores(self, fitted: Any, program: Any, held_out: Any) -> dict[str, Any]:
+        return self._unimodal_scores(fitted, program, held_out, accuracy_score)
+
+    def decision_function(self, X: Any) -> Any:
+        """Compute the logits.
+
+        Parameters
+        ----------
+        X : array-like, dataframe or ModalityFrame of n_samples rows
+            What `fit` takes.
+
+        Returns
+        -------
+        logits : ndarray of shape (n_samples,) for two classes, else \
+(n_samples, n_classes); a list of the latter for several outputs
+        """
+        return self._target_of(X, "decision")
+
+    def predict_proba(self, X: Any) -> Any:
+        """Compute class probabilities.
+
+        Parameters
+        ----------
+        X : array-like, dataframe or ModalityFrame of n_samples rows
+            What `fit` takes.
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes), columns in the order of \
+`classes_`; for yes-no labels (n_samples, n_outputs); a list for several outputs
+        """
+        return self._target_of(X, "probabilities")
+
+    def predict_log_proba(self, X: Any) -> Any:
+        """Compute logarithms of the class probabilities.
+
+        Parameters
+        ----------
+        X : array-like, dataframe or ModalityFrame of n_samples rows
+            What `fit` takes.
+
+        Returns
+        -------
+        log_p : ndarray of shape (n_samples, n_classes), as `predict_proba`
+        """
+        return self._target_of(X, "log_probabilities")
+
+    def predict(self, X: Any) -> NDArray:
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : array-like, dataframe or ModalityFrame of n_samples rows
+            What `fit` takes.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        """
+        return self._target_of(X, "decode")
+
+    def _target_of(self, X: Any, method: str) -> Any:
+        (logits,) = self._apply(X, "logits")
+        return getattr(self._target, method)(logits)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+class NeuralRegressor(RegressorMixin, _Trains):
+    """A regressor around one network."""
+
+    def _check_y(self, y: Any) -> NDArray:
+        return check_numbers(y)
+
+    def _fit_target(self, y: NDArray, weight: NDArray, classes: Any) -> NumberTarget:
+        return NumberTarget.fit(y, weight, standardize=self._standardizes_y)
+
+    @property
+    def _standardizes_y(self) -> bool:
+        return True
+
+    def _target_attributes(self, target: NumberTarget) -> dict[str, Any]:
+        return {"n_outputs_": len(target.mean)}
+
+    @with_callbacks
+    def partial_fit(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Train for one more epoch, on these rows alone.
+
+        Parameters
+        ----------
+        X : array-like, dataframe or ModalityFrame of n_samples rows
+            Training data. The first call also settles how data and target are scaled.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Target.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : estimator
+        """
+        resume = self.__sklearn_is_fitted__()
+        return self._fit(X, y, sample_weight, resume=resume, one_epoch=True)
+
+    def _scores(self, fitted: Any, program: Any, held_out: Any) -> dict[str, Any]:
+        return self._unimodal_scores(fitted, program, held_out, r2_score)
+
+    def predict(self, X: Any) -> NDArray:
+        """Predict numbers.
+
+        Parameters
+        ----------
+        X : array-like, dataframe or ModalityFrame of n_samples rows
+            What `fit` takes.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs), float64
+        """
+        (outputs,) = self._apply(X, "logits")
+        return self._target.decode(outputs)

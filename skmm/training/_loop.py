@@ -1,0 +1,267 @@
+"""The training loop: whole epochs in one compiled call."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from skmm.training._program import Program, chunks
+
+__all__ = ["Data", "History", "Recipe", "train"]
+
+History = dict[str, list[float]]
+
+_BATCH_HOOKS = (
+    "on_batch_begin",
+    "on_batch_end",
+    "on_train_batch_begin",
+    "on_train_batch_end",
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    Parameters
+    ----------
+    epochs : int
+        Largest number of passes over the rows.
+    batch_size : int
+        Rows in one step; the last batch of an epoch may be smaller.
+    learning_rate : float
+        Step size of the first epoch.
+    schedule : {"constant", "cosine"}
+        ``"cosine"`` takes the step size to zero along half a cosine over `epochs`.
+    seed : int
+        Seed of the order of rows and of dropout.
+    patience : int or None
+        Stop after this many epochs without a lower validation loss; None never
+        stops.
+    verbose : int, default=0
+        Print a line for each epoch.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    schedule: str
+    seed: int
+    patience: int | None
+    verbose: int = 0
+
+
+@dataclass(frozen=True)
+class Data:
+    """Rows to train on or to validate on.
+
+    Parameters
+    ----------
+    arrays : sequence of ndarray of shape (n_samples, *shape)
+        Inputs of the network, in order.
+    y : ndarray of shape (n_samples, n_outputs), float32
+        Encoded target.
+    weight : ndarray of shape (n_samples,), float32
+        Weight of each row; mean 1 over the training rows.
+    """
+
+    arrays: Sequence[NDArray]
+    y: NDArray
+    weight: NDArray
+
+
+class _Best:
+    """The weights of the epoch with the lowest validation loss."""
+
+    def __init__(self, patience: int):
+        self.patience = patience
+        self.loss = math.inf
+        self.weights: list[NDArray] | None = None
+        self.waited = 0
+
+    def stop(self, program: Program, loss: float) -> bool:
+        """Take note of an epoch; tell whether patience has run out."""
+        if loss < self.loss:
+            self.loss, self.waited = loss, 0
+            self.weights = program.get_weights()
+        else:
+            self.waited += 1
+        return self.waited >= self.patience
+
+
+def train(
+    program: Program,
+    data: Data,
+    recipe: Recipe,
+    *,
+    validation: Data | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> History:
+    """Train the program's network from the weights it has.
+
+    With `validation` and a `patience`, the weights of the best epoch are put back.
+
+    Parameters
+    ----------
+    program : Program
+        Initialised; its network is changed.
+    data : Data
+        Training rows.
+    recipe : Recipe
+        How to train.
+    validation : Data or None, default=None
+        Rows whose loss is reported and stops the training.
+    callbacks : sequence of keras.callbacks.Callback, default=()
+        Called as `keras.Model.fit` calls them; batch by batch where one of them
+        listens to batches.
+
+    Returns
+    -------
+    history : dict of str to list of float
+        ``"loss"``, ``"learning_rate"`` and, with `validation`, ``"val_loss"``: one
+        number for each epoch. ``"loss"`` is the mean over the epoch's batches, while
+        the network learns and drops out.
+
+    Raises
+    ------
+    ValueError
+        If the loss is not finite.
+    """
+    program.loaded = None
+    listeners = _listeners(program, callbacks, recipe)
+    best = _Best(recipe.patience) if validation and recipe.patience else None
+    history: History = {}
+    tensors = _tensors(data)
+    program.model.stop_training = False
+    listeners.on_train_begin()
+    for epoch, order in enumerate(_orders(len(data.y), recipe)):
+        _schedule(program, recipe, epoch)
+        listeners.on_epoch_begin(epoch)
+        logs = _epoch(program, tensors, order, recipe, listeners)
+        if validation:
+            logs["val_loss"] = evaluate(program, validation)
+        _record(history, program, logs, epoch, recipe)
+        listeners.on_epoch_end(epoch, dict(logs))
+        stop = best is not None and best.stop(program, logs["val_loss"])
+        if stop or program.model.stop_training:
+            break
+    listeners.on_train_end()
+    if best is not None and best.weights is not None:
+        program.set_weights(best.weights)
+    return history
+
+
+def _tensors(data: Data, rows: slice = slice(None)) -> tuple[list[Any], Any, Any]:
+    x = [tf.convert_to_tensor(a[rows]) for a in data.arrays]
+    return x, tf.convert_to_tensor(data.y[rows]), tf.convert_to_tensor(data.weight[rows])
+
+
+def _schedule(program: Program, recipe: Recipe, epoch: int) -> None:
+    """Set the step size of an epoch; a constant one is left to Keras callbacks."""
+    if program.fixed_rate or (recipe.schedule == "constant" and epoch):
+        return
+    decay = 1.0
+    if recipe.schedule == "cosine":
+        decay = 0.5 * (1 + math.cos(math.pi * epoch / recipe.epochs))
+    program.optimizer.learning_rate = recipe.learning_rate * decay
+
+
+def _orders(n_samples: int, recipe: Recipe) -> Iterator[NDArray]:
+    """Yield the order of rows of each epoch."""
+    rng = np.random.default_rng([recipe.seed, 2])
+    for _ in range(recipe.epochs):
+        yield rng.permutation(n_samples).astype(np.int32)
+
+
+def _listeners(
+    program: Program, callbacks: Sequence[keras.callbacks.Callback], recipe: Recipe
+) -> keras.callbacks.CallbackList:
+    """Introduce Keras callbacks to the network they will watch."""
+    if callbacks and not program.model.compiled:
+        program.model.compile(optimizer=program.optimizer)
+    return keras.callbacks.CallbackList(
+        list(callbacks), model=program.model, epochs=recipe.epochs, verbose=0
+    )
+
+
+def _listens_to_batches(callback: keras.callbacks.Callback) -> bool:
+    base = keras.callbacks.Callback
+    return any(
+        getattr(type(callback), hook) is not getattr(base, hook)
+        for hook in _BATCH_HOOKS
+    )
+
+
+def _epoch(
+    program: Program,
+    tensors: tuple[list[Any], Any, Any],
+    order: NDArray,
+    recipe: Recipe,
+    listeners: keras.callbacks.CallbackList,
+) -> dict[str, float]:
+    """Train on every row once; return the mean loss."""
+    size = min(recipe.batch_size, len(order))
+    full = len(order) // size * size
+    blocks = [order[:full].reshape(-1, size)]
+    if full < len(order):
+        blocks.append(order[full:][None])
+    watched = any(_listens_to_batches(c) for c in listeners.callbacks)
+    if watched:
+        blocks = [batch[None] for block in blocks for batch in block]
+    total = 0.0
+    for step, block in enumerate(blocks):
+        if watched:
+            listeners.on_train_batch_begin(step)
+        loss = float(program.run(*tensors, tf.convert_to_tensor(block)))
+        total += loss
+        if watched:
+            listeners.on_train_batch_end(step, {"loss": loss / block.size})
+    return {"loss": total / len(order)}
+
+
+def evaluate(program: Program, data: Data) -> float:
+    """Mean loss of the rows of `data`, weighted.
+
+    Parameters
+    ----------
+    program : Program
+        Network with its weights.
+    data : Data
+        Rows.
+
+    Returns
+    -------
+    loss : float
+    """
+    total = 0.0
+    for rows in chunks(data.arrays):
+        total += float(program.evaluate(*_tensors(data, rows)))
+    return total / float(data.weight.sum())
+
+
+def _record(
+    history: History,
+    program: Program,
+    logs: dict[str, float],
+    epoch: int,
+    recipe: Recipe,
+) -> None:
+    if not all(math.isfinite(value) for value in logs.values()):
+        raise ValueError(
+            f"the loss is not finite in epoch {epoch + 1} ({logs}): lower "
+            f"learning_rate (now {recipe.learning_rate}), or scale the inputs and, in "
+            "regression, the target."
+        )
+    rate = float(program.optimizer.learning_rate)
+    for name, value in {**logs, "learning_rate": rate}.items():
+        history.setdefault(name, []).append(value)
+    if recipe.verbose:
+        line = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
+        print(f"epoch {epoch + 1}/{recipe.epochs}  {line}")

@@ -1,0 +1,95 @@
+"""Losses per row, on logits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+__all__ = ["Loss"]
+
+_SPARSE = ("sparse_categorical_crossentropy",)
+_ONE_HOT = ("categorical_crossentropy", "kl_divergence", "categorical_hinge")
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The loss of one row, from a network's outputs and the encoded target.
+
+    Parameters
+    ----------
+    kind : {"binary", "multiclass", "multilabel", "multioutput", "squared"}
+        Cross-entropy of one logit, of `n_classes` logits, of independent logits
+        (averaged), of several blocks of logits (summed); or squared error
+        (averaged over outputs).
+    sizes : tuple of int
+        Number of logits of each output.
+    auxiliary : float, default=0.0
+        Weight of the unimodal losses, averaged over modalities: each modality's
+        own logits are trained beside the fused ones, on the rows that have it.
+    keras_loss : str or None, default=None
+        A Keras loss by name, computed on the network's raw output in place of the
+        above.
+    """
+
+    kind: str
+    sizes: tuple[int, ...]
+    auxiliary: float = 0.0
+    keras_loss: str | None = None
+
+    def __call__(self, outputs: dict[str, Any], y: Any, present: Any) -> Any:
+        """Compute the loss of each row.
+
+        Parameters
+        ----------
+        outputs : dict of str to tensor
+            ``"logits"`` of shape (batch, k), ``"raw"`` where the network gave
+            something else, ``"unimodal"`` a list of (batch, k).
+        y : tensor of shape (batch, n_outputs)
+            Encoded target: class indices or numbers.
+        present : tensor of shape (batch, n_modalities) or None
+            Which modalities each row has.
+
+        Returns
+        -------
+        loss : tensor of shape (batch,)
+        """
+        if self.keras_loss is not None:
+            return self._keras(outputs.get("raw", outputs["logits"]), y)
+        loss = self._one(outputs["logits"], y)
+        unimodal = outputs.get("unimodal", [])
+        if not self.auxiliary or len(unimodal) < 2:
+            return loss
+        own = [self._one(z, y) * present[:, m] for m, z in enumerate(unimodal)]
+        return loss + self.auxiliary * tf.add_n(own) / len(own)
+
+    def _one(self, logits: Any, y: Any) -> Any:
+        if self.kind == "squared":
+            return tf.reduce_mean(tf.square(logits - y), axis=1)
+        if self.kind == "multilabel" or (
+            self.kind == "binary" and logits.shape[-1] == 1
+        ):
+            entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=logits)
+            return tf.reduce_mean(entropy, axis=1)
+        blocks = [logits] if len(self.sizes) == 1 else tf.split(logits, self.sizes, 1)
+        classes = tf.cast(y, tf.int32)
+        return tf.add_n(
+            [
+                tf.nn.sparse_softmax_cross_entropy_with_logits(classes[:, j], block)
+                for j, block in enumerate(blocks)
+            ]
+        )
+
+    def _keras(self, raw: Any, y: Any) -> Any:
+        loss = keras.losses.get(self.keras_loss)
+        if isinstance(loss, keras.Loss):  # a fresh one, that does not average over rows
+            loss = type(loss).from_config({**loss.get_config(), "reduction": None})
+        name = getattr(loss, "name", getattr(loss, "__name__", ""))
+        if name in _SPARSE:
+            y = y[:, 0]
+        elif name in _ONE_HOT and y.shape[-1] != raw.shape[-1]:
+            y = tf.one_hot(tf.cast(y[:, 0], tf.int32), raw.shape[-1])
+        value = loss(y, raw)
+        return tf.reduce_mean(tf.reshape(value, [tf.shape(raw)[0], -1]), axis=1)

@@ -1,0 +1,248 @@
+"""A network with its optimizer and its compiled functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from skmm._compat import layers_of, seed_state_of
+from skmm.training._losses import Loss
+
+__all__ = ["Program", "predict"]
+
+CHUNK_BYTES = 2**25  # of input rows in one forward call: bounds memory
+
+
+class Program:
+    """A network, its optimizer, and functions traced once for any number of rows.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Takes a list of arrays and returns logits, or a dict of ``"logits"``,
+        ``"embedding"`` and ``"unimodal"``.
+    loss : Loss
+        Loss of one row.
+    optimizer : keras.optimizers.Optimizer
+        Not built yet.
+    model : keras.Model or None, default=None
+        The network as its maker knows it, shown to callbacks; None is `network`.
+    activation : {"linear", "sigmoid", "softmax"}, default="linear"
+        What the network ends in: its output is turned back into logits.
+    takes_present : bool, default=True
+        Whether the network's last input is ``present`` (batch, n_modalities).
+    fixed_rate : bool, default=False
+        Whether the optimizer keeps its own learning rate.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        loss: Loss,
+        optimizer: keras.optimizers.Optimizer,
+        *,
+        model: keras.Model | None = None,
+        activation: str = "linear",
+        takes_present: bool = True,
+        fixed_rate: bool = False,
+    ):
+        self.network = network
+        self.model = network if model is None else model
+        self.loss = loss
+        self.optimizer = optimizer
+        self.activation = activation
+        self.takes_present = takes_present
+        self.fixed_rate = fixed_rate
+        self.loaded: Any = None  # the list of weights that the network holds
+        self._initializers = _initializers(network)
+        optimizer.build(network.trainable_variables)
+        self._optimizer_start = self.optimizer_state()
+        signature = [tf.TensorSpec([None, *x.shape[1:]], x.dtype) for x in self.inputs]
+        target = tf.TensorSpec([None, None], tf.float32)
+        weight = tf.TensorSpec([None], tf.float32)
+        order = tf.TensorSpec([None, None], tf.int32)
+        self.forward = tf.function(self._forward, input_signature=[signature])
+        self.run = tf.function(
+            self._run, input_signature=[signature, target, weight, order]
+        )
+        self.evaluate = tf.function(
+            self._evaluate, input_signature=[signature, target, weight]
+        )
+
+    @property
+    def inputs(self) -> list[Any]:
+        """Symbolic inputs of the network, in order."""
+        return list(self.network.inputs)
+
+    def outputs(self, x: list[Any], training: bool) -> dict[str, Any]:
+        """Apply the network; what it returns, as a dict with its logits."""
+        # A list for one input is deprecated by Keras for single-input models.
+        raw = self.network(x if len(x) > 1 else x[0], training=training)
+        if isinstance(raw, dict):
+            outputs = dict(raw)
+            raw = outputs.pop("output", None)
+            if raw is None:
+                return outputs
+        else:
+            outputs = {}
+        return {**outputs, "raw": raw, "logits": _logits(raw, self.activation)}
+
+    def _forward(self, x: list[Any]) -> dict[str, Any]:
+        return self.outputs(x, training=False)
+
+    def _row_losses(self, x: list[Any], y: Any, training: bool) -> Any:
+        present = x[-1] if self.takes_present else None
+        return self.loss(self.outputs(x, training), y, present)
+
+    def _run(self, x: list[Any], y: Any, weight: Any, order: Any) -> Any:
+        """Train on the batches in the rows of `order`; return the summed loss."""
+        total = tf.zeros([], tf.float32)
+        for step in tf.range(tf.shape(order)[0]):
+            rows = order[step]
+            batch = [tf.gather(array, rows) for array in x]
+            with tf.GradientTape() as tape:
+                losses = self._row_losses(batch, tf.gather(y, rows), training=True)
+                loss = tf.reduce_mean(losses * tf.gather(weight, rows))
+                objective = loss
+                if self.network.losses:
+                    objective += tf.add_n(self.network.losses)
+            variables = self.network.trainable_variables
+            gradients = tape.gradient(
+                objective,
+                variables,
+                unconnected_gradients=tf.UnconnectedGradients.ZERO,
+            )
+            self.optimizer.apply(gradients, variables)
+            total += loss * tf.cast(tf.shape(rows)[0], tf.float32)
+        return total
+
+    def _evaluate(self, x: list[Any], y: Any, weight: Any) -> Any:
+        return tf.reduce_sum(self._row_losses(x, y, training=False) * weight)
+
+    @property
+    def redrawable(self) -> bool:
+        """Whether every weight has an initializer that `initialise` can call."""
+        return all(initializer for _, initializer in self._initializers)
+
+    def initialise(self, seed: int) -> None:
+        """Draw every weight anew from `seed`.
+
+        A weight called ``kernel`` is drawn by its layer's ``kernel_initializer``, as
+        in Keras' own layers; one whose layer has no such attribute is left as it was
+        built.
+        """
+        seeds = np.random.SeedSequence([seed, 0])
+        for variable, initializer in self._initializers:
+            draw = seeds.spawn(1)[0].generate_state(1)[0]
+            if initializer is not None:
+                variable.assign(_draw(initializer, variable, int(draw // 2)))
+        self.loaded = None
+        self.reset_optimizer()
+        self.seed_layers(seed)
+
+    def seed_layers(self, seed: int) -> None:
+        """Start the random layers (dropout) from `seed`."""
+        draws = np.random.SeedSequence([seed, 1])
+        for state in seed_state_of(self.network):
+            value = draws.spawn(1)[0].generate_state(1)[0]
+            state.assign(np.array([value, 0], dtype=state.dtype))
+
+    def reset_optimizer(self, state: Sequence[NDArray] | None = None) -> None:
+        """Put the optimizer's variables back to `state`, by default to its start."""
+        state = self._optimizer_start if state is None else state
+        for variable, value in zip(self.optimizer.variables, state, strict=True):
+            variable.assign(value)
+
+    def optimizer_state(self) -> list[NDArray]:
+        """Copy the optimizer's variables."""
+        return [v.numpy() for v in self.optimizer.variables]
+
+    @property
+    def n_features_out(self) -> int:
+        """Width of the network's embedding."""
+        return int(self.network.output["embedding"].shape[-1])
+
+    def get_weights(self) -> list[NDArray]:
+        """Copy the weights out of the network."""
+        return [v.numpy() for v in self.network.weights]
+
+    def set_weights(self, weights: list[NDArray]) -> None:
+        """Put weights into the network, unless it holds this very list already."""
+        if self.loaded is not weights:
+            for variable, value in zip(self.network.weights, weights, strict=True):
+                variable.assign(value)
+            self.loaded = weights
+
+
+def _initializers(network: keras.Model) -> list[tuple[Any, Any]]:
+    """Pair every weight with the initializer of the layer that made it, or None."""
+    pairs, seen = [], set()
+    for layer in reversed(layers_of(network)):  # inner layers first
+        for variable in layer.weights:
+            if id(variable) not in seen:
+                seen.add(id(variable))
+                name = f"{variable.name}_initializer"
+                pairs.append((variable, getattr(layer, name, None)))
+    return pairs
+
+
+def _draw(initializer: Any, variable: Any, seed: int) -> Any:
+    """Draw a weight's start as its initializer would with this seed."""
+    config = initializer.get_config()
+    if "seed" in config:
+        config["seed"] = seed
+    return type(initializer).from_config(config)(variable.shape, dtype=variable.dtype)
+
+
+def _logits(output: Any, activation: str) -> Any:
+    """Turn what the network ends in back into logits."""
+    tiny = keras.config.epsilon()
+    if activation == "softmax":
+        return tf.math.log(tf.clip_by_value(output, tiny, 1.0))
+    if activation == "sigmoid":
+        p = tf.clip_by_value(output, tiny, 1.0 - tiny)
+        return tf.math.log(p) - tf.math.log1p(-p)
+    return output
+
+
+def chunks(arrays: Sequence[NDArray], limit: int = CHUNK_BYTES):
+    """Split rows so that one chunk of inputs stays below `limit` bytes."""
+    n_samples = len(arrays[0])
+    row = sum(a[:1].nbytes for a in arrays) or 1
+    step = int(np.clip(limit // row, 1, 1024))
+    for start in range(0, n_samples, step):
+        yield slice(start, min(start + step, n_samples))
+
+
+def predict(
+    program: Program, arrays: Sequence[NDArray], outputs: Sequence[str] = ("logits",)
+) -> list[NDArray]:
+    """Apply a network to arrays of any length, in bounded memory.
+
+    Parameters
+    ----------
+    program : Program
+        Network with its weights set.
+    arrays : sequence of ndarray of shape (n_samples, *shape)
+        Inputs of the network, in order.
+    outputs : sequence of str, default=("logits",)
+        Which outputs to keep: ``"logits"``, ``"embedding"`` or ``"unimodal"``.
+
+    Returns
+    -------
+    results : list of ndarray of shape (n_samples, ...)
+        One for each of `outputs`; ``"unimodal"`` has shape
+        (n_modalities, n_samples, n_outputs).
+    """
+    parts: list[list[NDArray]] = [[] for _ in outputs]
+    for rows in chunks(arrays):
+        result = program.forward([tf.convert_to_tensor(a[rows]) for a in arrays])
+        for part, name in zip(parts, outputs, strict=True):
+            part.append(np.asarray(result[name]))
+    axes = [1 if name == "unimodal" else 0 for name in outputs]
+    return [np.concatenate(p, axis=a) for p, a in zip(parts, axes, strict=True)]

@@ -1,0 +1,83 @@
+"""Losses per row equal their formulas in NumPy."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.special import expit, log_softmax
+
+from skmm.training import Loss
+
+Z = np.array([[0.3, -1.2, 2.0, 0.1], [1.5, 0.0, -0.7, 0.9]], np.float32)
+
+
+def values(loss, y, logits=Z, **outputs):
+    present = outputs.pop("present", None)
+    outputs = {"logits": tf.constant(logits), **outputs}
+    return loss(outputs, tf.constant(np.asarray(y, np.float32)), present).numpy()
+
+
+def test_multiclass():
+    expected = -log_softmax(Z, axis=1)[[0, 1], [2, 0]]
+    found = values(Loss("multiclass", (4,)), [[2], [0]])
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("two_logits", [False, True])
+def test_binary_with_one_logit_or_two(two_logits):
+    z = Z[:, :1]
+    logits = np.concatenate([0 * z, z], axis=1) if two_logits else z
+    expected = [-np.log(expit(z[0, 0])), -np.log(1 - expit(z[1, 0]))]
+    found = values(Loss("binary", (1,)), [[1], [0]], logits)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_multilabel_is_the_mean_over_labels():
+    y = np.array([[1, 0, 1, 0], [0, 0, 1, 1]])
+    p = expit(Z)
+    expected = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p), axis=1)
+    found = values(Loss("multilabel", (1,) * 4), y)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_multioutput_is_the_sum_over_outputs():
+    y = np.array([[1, 0], [0, 1]])
+    first, second = log_softmax(Z[:, :2], axis=1), log_softmax(Z[:, 2:], axis=1)
+    expected = [-first[0, 1] - second[0, 0], -first[1, 0] - second[1, 1]]
+    np.testing.assert_allclose(
+        values(Loss("multioutput", (2, 2)), y), expected, rtol=1e-6
+    )
+
+
+def test_squared_is_the_mean_over_outputs():
+    y = np.zeros((2, 4))
+    np.testing.assert_allclose(
+        values(Loss("squared", (1,) * 4), y), (Z**2).mean(axis=1), rtol=1e-6
+    )
+
+
+def test_auxiliary_losses_count_the_rows_that_have_the_modality():
+    own = [tf.constant(Z), tf.constant(-Z)]
+    present = tf.constant([[1.0, 0.0], [1.0, 1.0]])
+    plain = Loss("multiclass", (4,))
+    both = Loss("multiclass", (4,), auxiliary=0.5)
+    y = [[2], [0]]
+    found = values(both, y, unimodal=own, present=present)
+    first, second = values(plain, y), values(plain, y, -Z)
+    expected = first + 0.25 * (first + second * [0, 1])
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name", ["sparse_categorical_crossentropy", "categorical_crossentropy"]
+)
+def test_keras_losses_get_the_target_they_expect(name):
+    p = tf.nn.softmax(Z)
+    found = values(Loss("multiclass", (4,), keras_loss=name), [[2], [0]], raw=p)
+    np.testing.assert_allclose(found, -np.log(p.numpy()[[0, 1], [2, 0]]), rtol=1e-5)
+
+
+def test_a_keras_loss_instance_is_not_averaged_over_rows():
+    y = np.zeros((2, 4))
+    loss = Loss("squared", (1,) * 4, keras_loss=keras.losses.MeanAbsoluteError())
+    np.testing.assert_allclose(values(loss, y), np.abs(Z).mean(axis=1), rtol=1e-6)

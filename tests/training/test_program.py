@@ -1,0 +1,112 @@
+"""Programs draw weights from seeds and predict in bounded memory."""
+
+import keras
+import numpy as np
+import pytest
+
+from skmm import training
+from skmm.training._program import chunks
+
+
+def test_weights_come_from_the_seed_alone(build):
+    first, second = build(), build()
+    first.initialise(5)
+    second.initialise(4)
+    assert not np.array_equal(first.get_weights()[0], second.get_weights()[0])
+    second.initialise(5)
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_layers_of_one_shape_start_differently():
+    x = keras.Input((4,))
+    hidden = keras.layers.Dense(4)(keras.layers.Dense(4)(x))
+    network = keras.Model([x], {"logits": hidden, "embedding": hidden})
+    loss = training.Loss("multiclass", (4,))
+    sgd = training.make_optimizer("sgd", 0.1, 0.0)
+    program = training.Program(network, loss, sgd, takes_present=False)
+    program.initialise(0)
+    kernels = program.get_weights()[::2]
+    assert not np.allclose(*kernels)
+
+
+def test_initialising_puts_dropout_and_optimizer_back(build, data, recipe):
+    program = build()
+    program.initialise(0)
+    start = program.optimizer_state()
+    training.train(program, data, recipe)
+    assert any(
+        not np.array_equal(a, b)
+        for a, b in zip(start, program.optimizer_state(), strict=True)
+    )
+    program.initialise(0)
+    for a, b in zip(start, program.optimizer_state(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+class Offset(keras.layers.Layer):
+    """A weight without an initializer that anybody could ask for."""
+
+    def build(self, shape):
+        self.offset = self.add_weight(shape=(shape[-1],), name="offset")
+
+    def call(self, x):
+        return x + self.offset
+
+
+def test_a_weight_without_initializer_makes_a_program_not_redrawable(build):
+    x = keras.Input((4,))
+    y = Offset()(x)
+    network = keras.Model([x], {"logits": y, "embedding": y})
+    loss = training.Loss("multiclass", (4,))
+    sgd = training.make_optimizer("sgd", 0.1, 0.0)
+    assert not training.Program(network, loss, sgd, takes_present=False).redrawable
+    assert build().redrawable
+
+
+def test_predictions_do_not_depend_on_the_other_rows(build, data):
+    program = build()
+    program.initialise(0)
+    (whole,) = training.predict(program, data.arrays)
+    one_by_one = [
+        training.predict(program, [data.arrays[0][i : i + 1]])[0] for i in range(50)
+    ]
+    np.testing.assert_allclose(whole, np.concatenate(one_by_one), atol=1e-6)
+
+
+def test_several_outputs_at_once(build, data):
+    program = build()
+    program.initialise(0)
+    logits, embedding = training.predict(
+        program, data.arrays, ["logits", "embedding"]
+    )
+    assert logits.shape == (50, 3)
+    assert embedding.shape == (50, program.n_features_out)
+
+
+def test_chunks_cover_every_row_once_and_stay_small():
+    wide = np.zeros((1000, 100), np.float32)
+    slices = list(chunks([wide], limit=400 * 64))
+    assert [s.start for s in slices[1:]] == [s.stop for s in slices[:-1]]
+    assert slices[-1].stop == 1000
+    assert max(s.stop - s.start for s in slices) == 64
+
+
+@pytest.mark.parametrize(
+    ("activation", "logits"),
+    [("softmax", [[0.0, 1.0, -2.0]]), ("sigmoid", [[0.5, -1.0, 3.0]])],
+)
+def test_a_networks_output_is_turned_back_into_logits(activation, logits):
+    x = keras.Input((3,))
+    output = keras.layers.Activation(activation)(x)
+    network = keras.Model([x], {"output": output, "embedding": x})
+    program = training.Program(
+        network,
+        training.Loss("multiclass", (3,)),
+        training.make_optimizer("sgd", 0.1, 0.0),
+        activation=activation,
+        takes_present=False,
+    )
+    (found,) = training.predict(program, [np.array(logits, np.float32)])
+    shift = 0 if activation == "sigmoid" else found[0, 0] - logits[0][0]
+    np.testing.assert_allclose(found - shift, logits, atol=1e-4)
