@@ -1,1 +1,83 @@
-"""The one door for private names of scikit-learn and Keras, each with its reason."""
+"""The one door for private names of scikit-learn and Keras, each with its reason.
+
+Also what must be known of their inner workings and has no public spelling.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sklearn.base import _fit_context
+from sklearn.utils import _safe_indexing
+from sklearn.utils._indexing import _get_column_indices
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._repr_html.estimator import _VisualBlock
+from sklearn.utils._set_output import _get_output_config
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    _check_sample_weight,
+    _get_feature_names,
+)
+
+# The names of scikit-learn that third parties need and that have no public path:
+# Interval and StrOptions declare parameter constraints, _check_sample_weight words
+# the errors that its checks expect, _safe_indexing takes rows of any container.
+# _fit_context applies those constraints, _get_column_indices selects columns as
+# ColumnTransformer does, _get_feature_names and _check_feature_names_in say what
+# counts as a column's name, _get_output_config reads set_output, _VisualBlock draws
+# an estimator's parallel parts.
+Interval = Interval
+StrOptions = StrOptions
+check_sample_weight = _check_sample_weight
+take_rows = _safe_indexing
+fit_context = _fit_context
+column_positions = _get_column_indices
+string_column_names = _get_feature_names
+check_feature_names_in = _check_feature_names_in
+output_config = _get_output_config
+VisualBlock = _VisualBlock
+
+_BUILD_LOCK = threading.RLock()
+
+
+@contextmanager
+def seeded_build(seed: int) -> Iterator[None]:
+    """Build Keras layers reproducibly without disturbing anybody's random numbers.
+
+    A Keras layer or initializer that is given no seed takes one from Python's
+    ``random`` when it is built. Here those seeds come from `seed`, one build at a
+    time, and the state of ``random`` is put back afterwards.
+    """
+    with _BUILD_LOCK:
+        state = random.getstate()
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(state)
+
+
+def layers_of(layer: Any) -> list[Any]:
+    """A layer and all layers inside it, depth first.
+
+    ``Model.layers`` stops at the first level; only the private method descends into
+    layers that hold layers (bidirectional, attention, recurrent cells).
+    """
+    return list(layer._flatten_layers(include_self=True, recursive=True))
+
+
+def seed_state_of(network: Any) -> list[Any]:
+    """State variables of a network's random layers, in order.
+
+    They are in ``variables`` but in none of the public lists of weights.
+    """
+    weights = {id(v) for v in network.weights}
+    return [
+        v
+        for v in network.variables
+        if id(v) not in weights and v.name == "seed_generator_state"
+    ]

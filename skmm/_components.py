@@ -183,14 +183,23 @@ class NestedParams:
         ValueError
             If a parameter does not exist.
         """
-        own = {k: v for k, v in params.items() if k in super().get_params(deep=False)}  # type: ignore[misc]
-        super().set_params(**own)  # type: ignore[misc]
+        own = super().get_params(deep=False)  # type: ignore[misc]
+        super().set_params(**{k: v for k, v in params.items() if k in own})  # type: ignore[misc]
         nested = {k: v for k, v in params.items() if k not in own}
         for key, value in sorted(nested.items(), key=lambda item: "__" in item[0]):
             head, _, tail = key.partition("__")
             if not self._set_nested(head, tail, value):
+                self._check_nests(head, tail)
                 super().set_params(**{key: value})  # type: ignore[misc]
         return self
+
+    def _check_nests(self, head: str, tail: str) -> None:
+        """Refuse ``head__tail`` where `head` is a key or another plain value."""
+        params = self.get_params()
+        if tail and head in params and not hasattr(params[head], "set_params"):
+            raise ValueError(
+                f"Invalid parameter {tail!r} for {head!r}, which is {params[head]!r}."
+            )
 
     def _named_items(self, parameter: str) -> list[tuple[str, Any]]:
         items = getattr(self, parameter, None)
@@ -199,7 +208,7 @@ class NestedParams:
         return [(t[0], t[1]) for t in items if isinstance(t, tuple) and len(t) > 1]
 
     def _set_nested(self, head: str, tail: str, value: Any) -> bool:
-        """Set one nested parameter; tell whether `head` names a component that has it."""
+        """Set one nested parameter; tell whether a component `head` has it."""
         for parameter, kind in self._named_params.items():
             for name, component in self._named_items(parameter):
                 if name == head:
@@ -226,7 +235,7 @@ class NestedParams:
 
 
 def _changed(kind: str, component: Any, tail: str, value: Any) -> Any:
-    """`component` with one parameter changed (or replaced whole), None if it has none."""
+    """Change one parameter of `component`, or all of it; None if it has none such."""
     if not tail:
         return value
     if isinstance(component, str):

@@ -1,6 +1,12 @@
 """Errors and warnings of skmm; each message says what to do next."""
 
-__all__ = ["CellError", "ConvergenceWarning", "MissingModalityWarning", "ModalityError"]
+__all__ = [
+    "CellError",
+    "CellTypeError",
+    "ConvergenceWarning",
+    "MissingModalityWarning",
+    "ModalityError",
+]
 
 from sklearn.exceptions import ConvergenceWarning
 
@@ -37,6 +43,20 @@ class CellError(ModalityError):
 
 def _cell_error(kind: type[CellError], message: str, column: object, row: int):
     return kind(message, column=column, row=row)
+
+
+class CellTypeError(CellError, TypeError):
+    """One cell of a dataframe is of a type that its modality cannot hold.
+
+    Parameters
+    ----------
+    message : str
+        What arrived and what to do.
+    column : object, default=None
+        Name of the column.
+    row : int, default=-1
+        Position of the row, counted from 0.
+    """
 
 
 class MissingModalityWarning(UserWarning):
