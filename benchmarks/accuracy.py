@@ -55,13 +55,13 @@ class Task:
     log: bool = False
 
     def model(self, seed):
-        """The estimator as it comes, but for its seed."""
+        """Make the estimator as it comes, but for its seed."""
         if self.kind != "regression":
             return MultimodalClassifier(random_state=seed)
         return self._on_log(MultimodalRegressor(random_state=seed))
 
     def no_skill(self):
-        """What predicts the majority class, or the mean."""
+        """Make what predicts the majority class, or the mean."""
         if self.kind != "regression":
             return DummyClassifier(strategy="prior")
         return self._on_log(DummyRegressor())
@@ -139,7 +139,8 @@ def run(task, seeds):
 
 def grouping(frame):
     """Modality name -> columns, as `MultimodalClassifier()` itself decides."""
-    return {name: columns for name, _, columns in infer_modalities(frame)}
+    columns = infer_modalities(frame).groupby("name", sort=False).groups
+    return {name: list(members) for name, members in columns.items()}
 
 
 def _figure(scores):

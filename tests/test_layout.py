@@ -13,13 +13,15 @@ PACKAGE = ROOT / "skmm"
 
 # From the ground up. Rooms of one level do not import each other.
 LEVELS = (
-    {"exceptions"},
-    {"_validation", "_compat"},
+    {"exceptions", "_compat"},
+    {"_validation"},
     {"frame", "_components", "layers"},
     {"modalities", "encoders", "fusion", "inference", "datasets"},
     {"transformer", "training"},
-    {"base"},
-    {"multimodal"},
+    {"_builders", "_listeners", "_network", "_scikeras", "_targets"},
+    {"_neural"},
+    {"_tasks"},
+    {"base", "multimodal"},
     {"skmm"},
 )
 LEVEL = {room: height for height, rooms in enumerate(LEVELS) for room in rooms}
