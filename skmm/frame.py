@@ -169,6 +169,8 @@ class ModalityFrame:
         if isinstance(key, (int, np.integer)):
             key = [int(key)]
         rows = key if isinstance(key, slice) else np.asarray(key)
+        if not isinstance(rows, slice) and not rows.size:
+            rows = rows.astype(int)  # NumPy takes an empty list for floats
         arrays = {name: array[rows] for name, array in self.arrays.items()}
         return ModalityFrame(arrays, self.specs, self.present[rows])
 
@@ -212,7 +214,8 @@ class ModalityFrame:
         if spec.vocabulary_size:
             block = _bag_of_tokens(array, spec.n_flat_features)
         else:
-            block = array.reshape(len(array), -1).astype(np.float32)
+            # Not -1: with no rows NumPy cannot tell how many columns there are.
+            block = array.reshape(len(array), spec.n_flat_features).astype(np.float32)
         block[~self.present[:, self.names.index(name)]] = np.nan
         return block
 
@@ -227,7 +230,7 @@ class ModalityFrame:
 
 def _bag_of_tokens(ids: NDArray, n_features: int) -> NDArray:
     """Count token ids (0 is padding) folded into `n_features` columns."""
-    flat = ids.reshape(len(ids), -1)
+    flat = ids.reshape(len(ids), math.prod(ids.shape[1:]))
     bag = np.zeros((len(ids), n_features), dtype=np.float32)
     rows, columns = np.nonzero(flat)
     np.add.at(bag, (rows, (flat[rows, columns] - 1) % n_features), 1.0)
