@@ -24,6 +24,7 @@ from skmm.exceptions import CellError, MissingModalityWarning, ModalityError
 __all__ = [
     "as_array",
     "as_source",
+    "check_columns",
     "decode_cells",
     "is_missing",
     "moments",
@@ -152,7 +153,7 @@ def as_array(cell: Any) -> NDArray:
     ----------
     cell : array-like
         Anything `numpy.asarray` takes, and arrays of arrays, as Parquet gives them.
-        Inside lists, None and ``pd.NA`` become NaN.
+        Inside lists, None and ``pd.NA`` become NaN, also where a list should stand.
 
     Returns
     -------
@@ -164,7 +165,7 @@ def as_array(cell: Any) -> NDArray:
         If the lists are ragged or hold something else than real numbers.
     """
     try:
-        array = np.asarray(cell)
+        array = _asarray(cell)
         if array.dtype == object:
             array = _stacked(array)
     except (TypeError, ValueError) as error:
@@ -176,15 +177,49 @@ def as_array(cell: Any) -> NDArray:
     return array
 
 
+def _asarray(cell: Any) -> NDArray:
+    try:
+        return np.asarray(cell)
+    except ValueError:  # not rectangular, perhaps only for a None
+        array = np.empty(len(cell), dtype=object)
+        for i, item in enumerate(cell):
+            array[i] = item
+        return array
+
+
 def _stacked(array: NDArray) -> NDArray:
     """Turn an object array, of numbers or of equally shaped arrays, into floats."""
     try:
         return np.array(array.tolist(), dtype=float)
-    except (TypeError, ValueError):  # only the loop below knows pd.NA
+    except (TypeError, ValueError):  # pd.NA, or None where a list should stand
         if array.ndim == 0:
             raise
-    items = [np.nan if is_missing(item) else as_array(item) for item in array]
-    return np.array(items, dtype=float)
+    items = [None if is_missing(item) else as_array(item) for item in array]
+    shape = next((item.shape for item in items if item is not None), ())
+    gap = np.full(shape, np.nan)
+    return np.array([gap if item is None else item for item in items], dtype=float)
+
+
+def check_columns(X: pd.DataFrame, n_columns: int) -> None:
+    """Refuse a frame with another number of columns than at fit.
+
+    Parameters
+    ----------
+    X : pandas.DataFrame of shape (n_samples, n_columns)
+        The columns of one modality.
+    n_columns : int
+        How many there were at fit.
+
+    Raises
+    ------
+    ModalityError
+        If there are more or fewer now.
+    """
+    if X.shape[1] != n_columns:
+        raise ModalityError(
+            f"this modality was fitted on {n_columns} column(s) and now gets "
+            f"{X.shape[1]}: {list(X.columns)}. Pass the columns that fit saw."
+        )
 
 
 def sample_rows(X: pd.DataFrame, limit: int) -> NDArray:

@@ -1,0 +1,315 @@
+"""Sounds: files, bytes and arrays become log-mel spectrograms. No Keras here."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+import soundfile
+from numpy.typing import NDArray
+from sklearn.utils import check_scalar
+from sklearn.utils.validation import check_is_fitted
+
+from skmm.exceptions import ModalityError
+from skmm.frame import ModalitySpec
+from skmm.modalities._base import Encoded, Modality
+from skmm.modalities._cells import (
+    as_array,
+    as_source,
+    check_columns,
+    decode_cells,
+    is_missing,
+    moments,
+    sample_rows,
+)
+from skmm.modalities._spectrogram import Clip, LogMel, Plan
+
+__all__ = ["AudioModality"]
+
+SAMPLE = 256  # cells that fit looks at
+AUTO_RATE = 16_000  # hertz, at most, and where nothing can be read
+AUTO_DURATION = 10.0  # seconds, at most
+FALLBACK_DURATION = 1.0  # seconds, where nothing can be read
+AUTO_STEPS = 64  # steps that the automatic hop aims at
+SHORTEST_HOP, SHORTEST_WINDOW = 0.010, 0.025  # seconds
+LIMIT = 10.0  # standard deviations
+
+
+class AudioModality(Modality):
+    r"""Sounds as standardised log-mel spectrograms.
+
+    With frame :math:`x_t` of a clip, window :math:`w` and the mel filters
+    :math:`F` of shape (n_mels, n_frequencies),
+
+    .. math::
+        L_t = 10 \log_{10} \max(F |\mathrm{FFT}(w x_t)|^2, \mathrm{floor})
+
+    in decibels, where floor is 80 dB below the clip's loudest value (and never
+    under -100 dB). The filters are triangles, equally spaced in
+    :math:`2595 \log_{10}(1 + f / 700)` from 0 Hz to half the sampling rate [1]_.
+    Each of the `n_mels` rows is standardised by the mean and standard deviation of
+    the sample and clipped at 10 standard deviations.
+
+    Cells may be paths, encoded bytes (WAV, FLAC, OGG, MP3 and whatever else
+    libsndfile reads), Hugging Face's ``{"bytes", "path"}`` and
+    ``{"array", "sampling_rate"}`` dicts, and, if `sampling_rate` is given, arrays
+    and lists at that rate. The channels of a sound (the shorter axis of a 2-D array)
+    are averaged, integers are divided by the largest value of their type, other
+    sampling rates are resampled. Of a clip that is too long the middle is kept;
+    behind a shorter one stands NaN. A clip of no samples is missing.
+
+    Parameters
+    ----------
+    sampling_rate : "auto" or int, default="auto"
+        Sampling rate in hertz that all sounds are brought to. ``"auto"`` is the one
+        most frequent in the sample, at most 16000.
+    duration : "auto" or float, default="auto"
+        Length in seconds that is kept. ``"auto"`` is the 95th percentile of the
+        sample, at most 10 s.
+    n_mels : int, default=32
+        Number of mel filters.
+    hop : "auto" or float, default="auto"
+        Seconds from one step of the spectrogram to the next. ``"auto"`` is a 64th
+        of the duration, at least 0.010 s.
+    window : "auto" or float, default="auto"
+        Length of a (Hann) window in seconds. ``"auto"`` is twice the hop, at least
+        0.025 s.
+    max_duration : float, default=600.0
+        Files whose header declares more seconds are refused before they are
+        decoded.
+
+    Attributes
+    ----------
+    sampling_rate_ : int
+        Sampling rate in hertz.
+    duration_, hop_, window_ : float
+        Seconds.
+    n_steps_ : int
+        Number of steps of a spectrogram.
+    mean_, scale_ : ndarray of float64, shape (n_mels,)
+        Mean and standard deviation of the sample in decibels.
+    n_columns_ : int
+        Number of columns at fit.
+
+    See Also
+    --------
+    skmm.modalities.timeseries.TimeSeriesModality : Series of measurements, as they
+        are.
+
+    Notes
+    -----
+    `fit` decodes no more than 256 cells, evenly spaced over the rows. Several columns
+    under one name stand side by side on the last axis of the array.
+
+    References
+    ----------
+    .. [1] S. Young et al., "The HTK Book", version 3.4, 2006, equation 5.13.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from skmm.modalities.audio import AudioModality
+    >>> tone = np.sin(np.arange(8000) * 0.3)
+    >>> X = pd.DataFrame({"call": [{"array": tone, "sampling_rate": 8000}, None]})
+    >>> modality = AudioModality().fit(X)
+    >>> array, present = modality.transform(X)
+    >>> array.shape, array.dtype.name, present.tolist()
+    ((2, 63, 32, 1), 'float16', [True, False])
+    """
+
+    kind: ClassVar[str] = "audio"
+
+    def __init__(
+        self,
+        sampling_rate: Any = "auto",
+        duration: Any = "auto",
+        *,
+        n_mels: int = 32,
+        hop: Any = "auto",
+        window: Any = "auto",
+        max_duration: float = 600.0,
+    ):
+        self.sampling_rate = sampling_rate
+        self.duration = duration
+        self.n_mels = n_mels
+        self.hop = hop
+        self.window = window
+        self.max_duration = max_duration
+
+    def fit(
+        self,
+        X: pd.DataFrame,
+        y: Any = None,
+        *,
+        on_error: str = "raise",
+        n_jobs: int | None = None,
+    ) -> Self:
+        """Learn sampling rate, duration and the statistics of the mel filters."""
+        self._check_parameters()
+        rows = sample_rows(X, SAMPLE)
+        lengths: list[tuple[int, int]] = []
+        spectra: dict[tuple[int, int], NDArray] = {}
+
+        def measure(cell: Any, i: int, j: int) -> bool:
+            with self._opened(cell) as clip:
+                lengths.append((clip.rate, clip.n_samples))
+            return True
+
+        decode_cells(X, measure, on_error=on_error, n_jobs=n_jobs, rows=rows)
+        plan = self._plan(lengths)
+        log_mel = LogMel(plan, self.n_mels)
+
+        def listen(cell: Any, i: int, j: int) -> bool:
+            with self._opened(cell) as clip:
+                if clip.n_samples:
+                    spectra[i, j] = log_mel(clip)
+            return True
+
+        decode_cells(X, listen, on_error=on_error, n_jobs=n_jobs, rows=rows)
+        ordered = [spectra[key] for key in sorted(spectra)]  # threads finish anyhow
+        values = np.concatenate([np.empty((0, self.n_mels)), *ordered])
+        self.sampling_rate_, self.duration_, self.hop_, self.window_ = plan
+        self.n_steps_ = log_mel.n_steps
+        self.mean_, self.scale_ = moments(values)
+        self.n_columns_ = X.shape[1]
+        return self
+
+    def _check_parameters(self) -> None:
+        check_scalar(self.n_mels, "n_mels", Integral, min_val=1)
+        check_scalar(self.max_duration, "max_duration", Real, min_val=0)
+        for name in ("sampling_rate", "duration", "hop", "window"):
+            value = getattr(self, name)
+            if not (isinstance(value, str) and value == "auto"):
+                kind, least = (Integral, 1) if name == "sampling_rate" else (Real, 1e-3)
+                check_scalar(value, name, kind, min_val=least)
+
+    def _plan(self, lengths: list[tuple[int, int]]) -> Plan:
+        """Fill what is ``"auto"`` from the (rate, number of samples) of the sample."""
+        lengths = [item for item in lengths if item[1]]
+        rates = Counter(rate for rate, _ in lengths)
+        seconds = [n_samples / rate for rate, n_samples in lengths]
+        # The larger of two equally frequent rates, so that threads do not decide.
+        rate = max(rates, key=lambda r: (rates[r], r), default=AUTO_RATE)
+        duration = np.percentile(seconds, 95) if seconds else FALLBACK_DURATION
+        duration = _given(self.duration, float(min(duration, AUTO_DURATION)))
+        hop = _given(self.hop, max(SHORTEST_HOP, duration / AUTO_STEPS))
+        window = _given(self.window, max(SHORTEST_WINDOW, 2 * hop))
+        rate = int(_given(self.sampling_rate, min(rate, AUTO_RATE)))
+        return Plan(rate, duration, hop, window)
+
+    def transform(
+        self, X: pd.DataFrame, *, on_error: str = "raise", n_jobs: int | None = None
+    ) -> Encoded:
+        """Turn every sound into a standardised log-mel spectrogram."""
+        check_is_fitted(self)
+        check_columns(X, self.n_columns_)
+        plan = Plan(self.sampling_rate_, self.duration_, self.hop_, self.window_)
+        log_mel = LogMel(plan, len(self.mean_))
+        array = np.full((len(X), *self.spec("audio").shape), np.nan, np.float16)
+
+        def read(cell: Any, i: int, j: int) -> bool:
+            with self._opened(cell) as clip:
+                if not clip.n_samples:
+                    return False
+                values = (log_mel(clip) - self.mean_) / self.scale_
+            array[i, : len(values), :, j] = np.clip(values, -LIMIT, LIMIT)
+            return True
+
+        present = decode_cells(X, read, on_error=on_error, n_jobs=n_jobs)
+        row_present = np.asarray(present.any(axis=1))
+        array[~row_present] = 0
+        return Encoded(array, row_present)
+
+    def spec(self, name: str) -> ModalitySpec:
+        """Describe the array that `transform` returns, under the name `name`."""
+        check_is_fitted(self)
+        shape = (self.n_steps_, len(self.mean_), self.n_columns_)
+        return ModalitySpec(name, self.kind, shape, "float16", "cnn")
+
+    @contextmanager
+    def _opened(self, cell: Any) -> Iterator[Clip]:
+        """Open a cell: its length is known, its samples are not yet decoded."""
+        source = as_source(cell)
+        if is_missing(source):
+            yield Clip(AUTO_RATE, 0, _no_samples)
+        elif isinstance(source, (str, io.BytesIO)):
+            try:
+                with soundfile.SoundFile(source) as file:
+                    read = partial(_read_file, file)
+                    yield self._checked(Clip(file.samplerate, file.frames, read))
+            except soundfile.LibsndfileError as error:
+                raise ModalityError(
+                    f"it is not a sound that libsndfile reads ({error.error_string})"
+                ) from None
+        else:
+            array, rate = self._array_and_rate(source)
+            read = partial(_read_array, array)
+            yield self._checked(Clip(rate, len(array), read))
+
+    def _checked(self, clip: Clip) -> Clip:
+        if clip.n_samples > self.max_duration * clip.rate:
+            raise ModalityError(
+                f"its {clip.n_samples / clip.rate:.0f} s are more than the "
+                f"{self.max_duration:g} s that are accepted (parameter max_duration)"
+            )
+        return clip
+
+    def _array_and_rate(self, cell: Any) -> tuple[NDArray, int]:
+        """Take the samples, (n_samples,) or (n_samples, n_channels), and their rate."""
+        rate = None if self.sampling_rate == "auto" else self.sampling_rate
+        if isinstance(cell, Mapping):
+            rate = cell.get("sampling_rate") or rate
+            cell = cell.get("array")
+        array = as_array(cell)
+        if array.ndim not in (1, 2) or array.dtype == bool:
+            raise ModalityError(
+                "a sound is a path, encoded bytes, an array of shape (n_samples,) or "
+                f"(n_samples, n_channels), or a dict of one, and this is an array of "
+                f"shape {array.shape} and type {array.dtype}"
+            )
+        if rate is None:
+            raise ModalityError(
+                "an array does not tell its sampling rate; give "
+                "AudioModality(sampling_rate=...) in hertz, or cells "
+                '{"array": ..., "sampling_rate": ...}'
+            )
+        if not float(rate) >= 1:
+            raise ModalityError(f"its sampling rate is {rate!r} Hz")
+        if array.ndim == 2 and array.shape[0] < array.shape[1]:
+            array = array.T
+        return array, int(rate)
+
+
+def _no_samples(start: int, stop: int) -> NDArray:
+    return np.empty(0, np.float32)
+
+
+def _read_file(file: soundfile.SoundFile, start: int, stop: int) -> NDArray:
+    file.seek(start)
+    samples = file.read(stop - start, dtype="float32", always_2d=True)
+    if not len(samples):
+        raise ModalityError(f"its header declares {file.frames} samples, it has none")
+    return samples.mean(axis=1)
+
+
+def _read_array(array: NDArray, start: int, stop: int) -> NDArray:
+    part = array[start:stop]
+    if part.dtype.kind == "u":
+        middle = 2.0 ** (8 * part.itemsize - 1)
+        part = part / middle - 1.0
+    elif part.dtype.kind == "i":
+        # 64 bits are what lists and loaders make of ordinary 16-bit samples
+        part = part / 2.0 ** (15 if part.itemsize == 8 else 8 * part.itemsize - 1)
+    return part if part.ndim == 1 else part.mean(axis=1)
+
+
+def _given(value: Any, automatic: float) -> float:
+    return automatic if isinstance(value, str) else value
