@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sklearn.base import _fit_context
+from sklearn.externals.array_api_compat import numpy as numpy_namespace
 from sklearn.utils import _safe_indexing
 from sklearn.utils._indexing import _get_column_indices
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -29,7 +30,8 @@ from sklearn.utils.validation import (
 # _fit_context applies those constraints, _get_column_indices selects columns as
 # ColumnTransformer does, _get_feature_names and _check_feature_names_in say what
 # counts as a column's name, _get_output_config reads set_output, _VisualBlock draws
-# an estimator's parallel parts.
+# an estimator's parallel parts. Under array_api_dispatch numpy_namespace is what
+# scikit-learn knows NumPy's arrays by.
 Interval = Interval
 StrOptions = StrOptions
 check_sample_weight = _check_sample_weight

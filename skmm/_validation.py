@@ -146,11 +146,13 @@ def _converted(X: Any, estimator: Any) -> pd.DataFrame:
         )
     if isinstance(frame, nw.DataFrame):
         return _from_narwhals(frame)
-    if isinstance(X, Mapping) or hasattr(X, "specs"):
-        hint = "wrap its columns in pandas.DataFrame(...)"
-        if hasattr(X, "specs"):
-            hint = "its columns are encoded already; pass the table it was made from"
-        raise TypeError(f"X must be a table, got a {type(X).__name__}; {hint}.")
+    if isinstance(X, Mapping):
+        raise TypeError("X must be a table, got a dict; pass pandas.DataFrame(X).")
+    if hasattr(X, "specs"):  # a ModalityFrame; its flat array would pass for a table
+        raise TypeError(
+            "X is encoded already, and cannot be encoded again; pass the table that "
+            "it was made from."
+        )
     if isinstance(X, (list, tuple)) and X and isinstance(X[0], _ROWS):
         return _from_rows(X)
     return _from_array(np.asarray(X), estimator)

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from skmm._compat import numpy_namespace
 
 __all__ = ["ModalityFrame", "ModalitySpec"]
 
@@ -179,6 +181,37 @@ class ModalityFrame:
             "a ModalityFrame is not iterated; loop over .names, or over range(len(...))"
         )
 
+    def take(
+        self, indices: ArrayLike, axis: int = 0, out: None = None, mode: str = "raise"
+    ) -> ModalityFrame:
+        """Take rows by position, so that `numpy.take` does.
+
+        Parameters
+        ----------
+        indices : array-like of int, shape (n_taken,)
+            Positions of rows.
+        axis : int, default=0
+            Only rows can be taken.
+        out : None, default=None
+            Not supported.
+        mode : str, default="raise"
+            Only raising for positions out of bounds is supported.
+
+        Returns
+        -------
+        frame : ModalityFrame of shape (n_taken, n_modalities)
+
+        Raises
+        ------
+        IndexError
+            If a position is out of bounds, or anything but rows is asked for.
+        """
+        if axis != 0 or out is not None or mode != "raise":
+            raise IndexError(
+                "only rows of a ModalityFrame can be taken, into a new one"
+            )
+        return self[np.asarray(indices, dtype=int)]
+
     def select(self, names: list[str]) -> ModalityFrame:
         """Keep these modalities, in this order.
 
@@ -207,6 +240,10 @@ class ModalityFrame:
             raise ValueError("a flat array of a ModalityFrame is always a copy")
         blocks = [self._flat(name) for name in self.names]
         return np.concatenate(blocks, axis=1).astype(dtype or np.float32, copy=False)
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        # Under array_api_dispatch scikit-learn's splitters ask, then call take.
+        return numpy_namespace
 
     def _flat(self, name: str) -> NDArray:
         """One modality as (n_samples, n_flat_features), NaN where it is absent."""
