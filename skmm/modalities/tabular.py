@@ -1,0 +1,327 @@
+"""Tabular: numbers, categories, booleans and dates in one array."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, Self, TypedDict
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils import check_scalar
+from sklearn.utils.validation import check_is_fitted
+
+from skmm.exceptions import ModalityError
+from skmm.frame import ModalitySpec
+from skmm.modalities._base import Encoded, Modality
+from skmm.modalities._columns import (
+    Kind,
+    as_dates,
+    as_labels,
+    as_numbers,
+    kind_of,
+    missing,
+)
+
+__all__ = ["TabularModality"]
+
+CLIP = 3.0  # RealMLP's bound on a scaled number
+_CYCLES = ("month", "weekday", "hour")
+
+
+class _Column(TypedDict):
+    """What is learned of one column, in plain values: the state is pickled often."""
+
+    kind: Kind
+    has_gaps: bool
+    center: float
+    scale: float
+    cycles: list[str]
+    categories: list[str]
+    is_coded: bool
+
+
+class TabularModality(Modality):
+    r"""Numbers, categories, booleans and dates of a table as one array.
+
+    A number :math:`x` becomes :math:`z / \sqrt{1 + (z/3)^2}` with
+    :math:`z = (x - \mathrm{median}) / \mathrm{IQR}`: outliers, however far out,
+    stay within -3 and 3. Where the interquartile range is 0, half the range stands
+    in; a constant column becomes 0. What is missing becomes 0, the median, beside
+    a column that says so if the training rows had gaps. Dates are numbers of days,
+    with sine and cosine of the month, weekday and hour that vary.
+
+    Categories are one-hot where they are few; otherwise codes, in the last columns
+    of the array, for an encoder to embed.
+
+    Parameters
+    ----------
+    categorical : str or sequence of str, default=()
+        Columns that hold categories whatever their cells look like: zip codes and
+        other numbers that only name.
+    max_one_hot : int, default=9
+        Largest number of categories that are written one-hot, 0 or more.
+    min_frequency : int, default=2
+        Training rows a category of a column with more than `max_one_hot` of them
+        must have, 1 or more. Rarer ones share code 0 with those unseen in
+        training, so that the network has met code 0 before it must predict.
+
+    Attributes
+    ----------
+    columns_ : list of dict
+        What was learned of each column: its kind, whether it had gaps, center and
+        scale of its numbers, cycles of its dates, its categories.
+    column_names_ : list
+        Labels of the columns.
+
+    See Also
+    --------
+    skmm.modalities.vector.VectorModality : Numbers alone, standardised.
+
+    References
+    ----------
+    Holzmüller, Grinsztajn and Steinwart (2024). Better by Default: Strong
+    Pre-Tuned MLPs and Boosted Trees on Tabular Data. arXiv:2407.04491, section 3.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skmm.modalities.tabular import TabularModality
+    >>> X = pd.DataFrame({"age": [31.0, None, 54.0], "sex": ["F", "M", None]})
+    >>> table = TabularModality().fit(X)
+    >>> table.spec("clinical").feature_names
+    ('age', 'missingindicator_age', 'sex_F', 'sex_M', 'missingindicator_sex')
+    >>> table.transform(X).array.round(2)
+    array([[-0.95,  0.  ,  1.  ,  0.  ,  0.  ],
+           [ 0.  ,  1.  ,  0.  ,  1.  ,  0.  ],
+           [ 0.95,  0.  ,  0.  ,  0.  ,  1.  ]], dtype=float32)
+    """
+
+    kind = "tabular"
+
+    def __init__(
+        self,
+        categorical: str | tuple[str, ...] = (),
+        max_one_hot: int = 9,
+        min_frequency: int = 2,
+    ):
+        self.categorical = categorical
+        self.max_one_hot = max_one_hot
+        self.min_frequency = min_frequency
+
+    def fit(
+        self,
+        X: pd.DataFrame,
+        y: Any = None,
+        *,
+        on_error: str = "raise",
+        n_jobs: int | None = None,
+    ) -> Self:
+        """Learn the kinds, scales and categories of the columns."""
+        forced = self._check_parameters(X)
+        columns = [X.iloc[:, j] for j in range(X.shape[1])]
+        gaps = np.column_stack([np.zeros((len(X), 0), bool), *map(missing, columns)])
+        present = ~gaps.all(axis=1)
+        quiet = "raise" if on_error == "raise" else "silent"
+        self.columns_ = [
+            self._learn(column, column.name in forced, bool(gap.any()), quiet)
+            for column, gap in zip(columns, gaps[present].T, strict=True)
+        ]
+        self.column_names_ = list(X.columns)
+        return self
+
+    def transform(
+        self, X: pd.DataFrame, *, on_error: str = "raise", n_jobs: int | None = None
+    ) -> Encoded:
+        """Write every column as numbers from -3 to 3, or codes."""
+        check_is_fitted(self)
+        if X.shape[1] != len(self.columns_):
+            raise ModalityError(
+                f"this table was fitted on {len(self.columns_)} columns "
+                f"{self.column_names_}, got {X.shape[1]}: {list(X.columns)}."
+            )
+        present = np.zeros(len(X), dtype=bool)
+        blocks = [np.zeros((len(X), 0), dtype=np.float32)]
+        codes: list[NDArray] = []
+        for j, column in enumerate(self.columns_):
+            if column["kind"] == "empty":
+                continue
+            block, gaps = _ENCODE[column["kind"]](X.iloc[:, j], column, on_error)
+            (codes if column["is_coded"] else blocks).append(block)
+            if column["has_gaps"]:
+                blocks.append(gaps[:, None])
+            present |= ~gaps
+        array = np.concatenate([*blocks, *codes], axis=1, dtype=np.float32)
+        array[~present] = 0
+        return Encoded(array, present)
+
+    def spec(self, name: str) -> ModalitySpec:
+        """Describe the array that `transform` returns."""
+        check_is_fitted(self)
+        features = self._feature_names()
+        coded = [c["categories"] for c in self.columns_ if c["is_coded"]]
+        return ModalitySpec(
+            name,
+            self.kind,
+            shape=(len(features),),
+            dtype="float32",
+            encoder="mlp",
+            feature_names=tuple(features),
+            cardinalities=tuple(len(categories) + 1 for categories in coded),
+        )
+
+    def _check_parameters(self, X: pd.DataFrame) -> set:
+        check_scalar(self.max_one_hot, "max_one_hot", int, min_val=0)
+        check_scalar(self.min_frequency, "min_frequency", int, min_val=1)
+        names = self.categorical
+        forced = {names} if isinstance(names, str) else set(names)
+        unknown = forced - set(X.columns)
+        if unknown:
+            raise ModalityError(
+                f"categorical names {sorted(map(str, unknown))}, but the columns of "
+                f"this table are {list(X.columns)}."
+            )
+        return forced
+
+    def _learn(
+        self, column: pd.Series, is_forced: bool, has_gaps: bool, on_error: str
+    ) -> _Column:
+        kind = _forced_kind(column) if is_forced else kind_of(column)
+        learned = _Column(
+            kind=kind,
+            has_gaps=has_gaps,
+            center=0.0,
+            scale=math.inf,
+            cycles=[],
+            categories=[],
+            is_coded=False,
+        )
+        if kind == "category":
+            learned["categories"] = self._categories(*as_labels(column, on_error))
+            learned["is_coded"] = len(learned["categories"]) > self.max_one_hot
+        elif kind != "empty":
+            dates = as_dates(column, on_error) if kind == "date" else None
+            numbers = as_numbers(column, on_error) if dates is None else _days(dates)
+            learned["center"], learned["scale"] = _center_and_scale(numbers)
+            if dates is not None:
+                learned["cycles"] = [c for c in _CYCLES if _varies(_phase(dates, c))]
+        return learned
+
+    def _categories(self, codes: NDArray, labels: list[str]) -> list[str]:
+        if len(labels) <= self.max_one_hot:
+            return sorted(labels)
+        counts = np.bincount(codes[codes >= 0], minlength=len(labels))
+        return sorted(np.array(labels, object)[counts >= self.min_frequency])
+
+    def _feature_names(self) -> list[str]:
+        """Name the columns of the array; no two alike."""
+        names: list[str] = []
+        codes: list[str] = []
+        for label, column in zip(self.column_names_, self.columns_, strict=True):
+            (codes if column["is_coded"] else names).extend(_features(label, column))
+            if column["has_gaps"] and column["kind"] != "empty":
+                names.append(f"missingindicator_{label}")
+        unique: dict[str, None] = {}
+        for name in [*names, *codes]:
+            while name in unique:
+                name += "_"
+            unique[name] = None
+        return list(unique)
+
+
+def _forced_kind(column: pd.Series) -> Kind:
+    return "empty" if missing(column).all() else "category"
+
+
+def _features(label: object, column: _Column) -> Iterator[str]:
+    if column["kind"] in ("number", "boolean", "date") or column["is_coded"]:
+        yield str(label)
+    for cycle in column["cycles"]:
+        yield from (f"{label}_{cycle}_sin", f"{label}_{cycle}_cos")
+    if not column["is_coded"]:
+        yield from (f"{label}_{category}" for category in column["categories"])
+
+
+def _center_and_scale(numbers: NDArray) -> tuple[float, float]:
+    """Median and interquartile range, half the range where that is 0, or infinity.
+
+    Of halves, because two float64 can differ by more than a float64 holds.
+    """
+    halves = numbers[~np.isnan(numbers)] / 2
+    if not len(halves):
+        return 0.0, np.inf
+    low, center, high = np.percentile(halves, [25, 50, 75])
+    scale = high - low or (halves.max() / 2 - halves.min() / 2) or np.inf
+    return 2 * float(center), 2 * float(scale)
+
+
+def _scaled(numbers: NDArray, column: _Column) -> NDArray:
+    """Centre, scale and smoothly clip; what is missing becomes 0, the median."""
+    with np.errstate(over="ignore"):
+        z = (numbers / 2 - column["center"] / 2) / (column["scale"] / 2)
+    z = np.clip(np.nan_to_num(z, copy=False, nan=0.0), -1e9, 1e9)
+    return z / np.sqrt(1 + (z / CLIP) ** 2)
+
+
+def _encode_numbers(
+    cells: pd.Series, column: _Column, on_error: str
+) -> tuple[NDArray, NDArray]:
+    numbers = as_numbers(cells, on_error)
+    gaps = np.isnan(numbers)
+    return _scaled(numbers, column)[:, None], gaps
+
+
+def _encode_dates(
+    cells: pd.Series, column: _Column, on_error: str
+) -> tuple[NDArray, NDArray]:
+    dates = as_dates(cells, on_error)
+    gaps = np.isnat(dates)
+    features = [_scaled(_days(dates), column)]
+    for cycle in column["cycles"]:
+        angle = 2 * np.pi * _phase(dates, cycle)
+        features += [np.sin(angle), np.cos(angle)]
+    block = np.column_stack(features)
+    block[gaps] = 0
+    return block, gaps
+
+
+def _encode_categories(
+    cells: pd.Series, column: _Column, on_error: str
+) -> tuple[NDArray, NDArray]:
+    codes, labels = as_labels(cells, on_error)
+    places = {text: i for i, text in enumerate(column["categories"], start=1)}
+    # Position -1, the last, is where as_labels points for what is missing.
+    lookup = np.array([*(places.get(text, 0) for text in labels), 0])
+    known = lookup[codes][:, None]
+    if column["is_coded"]:
+        return known, codes < 0
+    return known == np.arange(1, len(places) + 1), codes < 0
+
+
+def _varies(phase: NDArray) -> bool:
+    return len(np.unique(phase[~np.isnan(phase)])) > 1
+
+
+def _days(dates: NDArray) -> NDArray:
+    """Days since 1970-01-01, NaN where missing."""
+    return (dates - np.datetime64(0, "us")) / np.timedelta64(1, "D")
+
+
+def _phase(dates: NDArray, cycle: str) -> NDArray:
+    """Place within a year, a week or a day, from 0 to 1; NaN where missing."""
+    days = _days(dates)
+    if cycle == "month":
+        months = dates.astype("datetime64[M]").astype(np.int64) % 12
+        return np.where(np.isnat(dates), np.nan, months / 12)
+    if cycle == "weekday":
+        return np.floor(days) % 7 / 7
+    return days % 1
+
+
+_ENCODE = {
+    "number": _encode_numbers,
+    "boolean": _encode_numbers,
+    "date": _encode_dates,
+    "category": _encode_categories,
+}
