@@ -61,7 +61,10 @@ def describe_target(target: Any, spec: ModalitySpec, n_outputs: int) -> dict[str
         ``n_outputs_``, ``n_outputs_expected_`` and, for classes, ``classes_`` and
         ``n_classes_``.
     """
-    kinds = {"multilabel": "multilabel-indicator", "multioutput": "multiclass-multioutput"}
+    kinds = {
+        "multilabel": "multilabel-indicator",
+        "multioutput": "multiclass-multioutput",
+    }
     kind = kinds.get(target.kind, target.kind)
     if kind == "squared":
         kind = "continuous" if n_outputs == 1 else "continuous-multioutput"

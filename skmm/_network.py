@@ -9,14 +9,54 @@ import dataclasses
 import re
 from collections.abc import Sequence
 
+from typing import Any
+
 import keras
+from keras import ops
 
 from skmm.encoders._base import Encoder
 from skmm.frame import ModalitySpec
 from skmm.fusion._base import Fusion
-from skmm.layers import AbsentEmbedding, ModalityDropout
+from skmm.layers import AbsentEmbedding
 
 __all__ = ["multimodal_network", "unimodal_network"]
+
+
+@keras.saving.register_keras_serializable(package="skmm")
+class ModalityDropout(keras.layers.Layer):
+    """Take present modalities for absent at random in training, never all of them.
+
+    ``a~ = a k`` with ``k`` of Bernoulli(1 - rate) for each modality; a row whose
+    modalities would all go keeps ``a``. a has shape (batch, n_modalities).
+
+    Parameters
+    ----------
+    rate : float
+        Probability that a modality is dropped, from 0 to 1.
+    **kwargs : dict
+        Keyword arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, rate: float, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.rate = rate
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def call(self, present: Any, training: bool = False) -> Any:
+        """Return `present` with some of its ones turned to zero in training."""
+        if not training:
+            return present
+        draws = keras.random.uniform(ops.shape(present), seed=self.seed_generator)
+        kept = present * ops.cast(draws >= self.rate, present.dtype)
+        return ops.where(ops.any(kept > 0, axis=1, keepdims=True), kept, present)
+
+    def compute_output_shape(self, present_shape: Any) -> Any:
+        """Return the shape of `present`."""
+        return present_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        return {**super().get_config(), "rate": self.rate}
 
 
 def unimodal_network(
@@ -88,12 +128,12 @@ def multimodal_network(
     embeddings, decisions, own = [], [], []
     for m, (x, spec, encoder) in enumerate(zip(inputs, specs, encoders, strict=True)):
         embedding = encoder.encode(x, spec)
-        absent = AbsentEmbedding(name=f"{spec.name}_absent")
-        embeddings.append(absent(embedding, kept[:, m : m + 1]))
+        absent = AbsentEmbedding(m, name=f"{spec.name}_absent")
+        embeddings.append(absent(embedding, kept))
         if unimodal or fusion.produces_logits:
             head = keras.layers.Dense(n_outputs, name=f"{spec.name}_logits")
             decisions.append(head(embeddings[-1]))
-            own.append(head(absent(embedding, present[:, m : m + 1])))
+            own.append(head(absent(embedding, present)))
     fused = fusion.fuse(embeddings, kept, decisions)
     if fusion.produces_logits:
         outputs = {"logits": fused, "embedding": _join(embeddings)}

@@ -72,7 +72,10 @@ class NeuralEstimator(
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "schedule": [StrOptions({"constant", "cosine"})],
         "epochs": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "batch_size": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
         "early_stopping": [StrOptions({"auto"}), "boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -254,7 +257,7 @@ class NeuralEstimator(
         return [name for name in vars(self) if name.endswith("_")] + [
             "_specs",
             "_target",
-            "_seed",
+            "_fit_seed",
             "_weights",
             *self._stays_behind,
         ]
@@ -272,7 +275,7 @@ class NeuralEstimator(
         one_epoch: bool,
     ) -> None:
         """Train the network of `fitted`, and add to it what came out."""
-        fitted["_seed"] = seed = self._seed() + fitted["n_epochs_"]
+        fitted["_fit_seed"] = seed = self._seed() + fitted["n_epochs_"]
         recipe = self._recipe(len(data.y), seed, one_epoch)
         with self._borrow(fitted, untrained=not resume) as program:
             if resume:

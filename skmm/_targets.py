@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from scipy.special import expit, log_softmax, softmax
+from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, column_or_1d
 
@@ -54,7 +57,7 @@ class ClassTarget:
             labels = np.unique(y if classes is None else np.asarray(classes))
             if len(labels) < 2:
                 raise ValueError(
-                    f"y has one class only, {labels[0]!r}: a classifier needs at least "
+                    f"y has one class only, {labels.tolist()[0]!r}: a classifier needs at least "
                     "two. In cross-validation, use fewer or stratified splits."
                 )
             return cls("binary" if len(labels) == 2 else "multiclass", [labels])
@@ -82,7 +85,7 @@ class ClassTarget:
             unknown = ~np.isin(columns[:, j], labels)
             if unknown.any():
                 raise ValueError(
-                    f"y has the label {columns[unknown, j][0]!r}, which is not among "
+                    f"y has the label {columns[unknown, j].tolist()[0]!r}, which is not among "
                     f"the classes {labels.tolist()}."
                 )
             codes[:, j] = np.searchsorted(labels, columns[:, j])
@@ -226,19 +229,28 @@ def check_labels(y: ArrayLike) -> NDArray:
     ValueError
         If a label is missing, or the numbers are continuous.
     """
+    if not issparse(y):
+        _check_known(np.asarray(y))
     kind = type_of_target(y, input_name="y", raise_unknown=True)
     check_classification_targets(y)
     if kind.startswith("multilabel") or kind == "multiclass-multioutput":
         labels = check_array(y, dtype=None, accept_sparse="csr", input_name="y")
-        return labels.toarray() if hasattr(labels, "toarray") else labels
-    labels = column_or_1d(y, warn=True)
-    missing = [i for i, label in enumerate(labels) if label is None or label != label]
-    if missing:
+        return labels.toarray() if issparse(labels) else labels
+    return column_or_1d(y, warn=True)
+
+
+def _check_known(y: NDArray) -> None:
+    """Refuse missing labels, of whatever type."""
+    if y.dtype.kind == "f":
+        assert_all_finite(y, input_name="y")
+    missing = (
+        np.flatnonzero(pd.isna(y).reshape(len(y), -1).any(axis=1)) if y.ndim else []
+    )
+    if len(missing):
         raise ValueError(
             f"Input y contains NaN: the label of row {missing[0]} is missing "
             f"({len(missing)} in all). Drop those rows."
         )
-    return labels
 
 
 def check_numbers(y: ArrayLike) -> NDArray:
@@ -258,6 +270,8 @@ def check_numbers(y: ArrayLike) -> NDArray:
     ValueError
         If a number is NaN, infinite, or no number.
     """
+    if np.asarray(y).dtype.kind == "O":
+        type_of_target(y, input_name="y", raise_unknown=True)
     y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
     if y.ndim == 2 and y.shape[1] > 1:
         return y

@@ -81,7 +81,12 @@ class _OneModality(NestedParams, NeuralEstimator):
                 )
             return validate_data(self, X, reset=reset, skip_check_array=True)
         return validate_data(
-            self, X, reset=reset, dtype=[np.float32, np.float64], allow_nd=True
+            self,
+            X,
+            reset=reset,
+            dtype=[np.float64, np.float32],
+            order="C",  # sums round alike, whatever container the numbers come in
+            allow_nd=True,
         )
 
     def _encode(self, table: Any, y: Any, fit: bool) -> ModalityFrame:
@@ -143,9 +148,9 @@ class _OneModality(NestedParams, NeuralEstimator):
                 optimizer=optimizer,
                 meta=describe_target(fitted["_target"], spec, fitted["n_outputs_"]),
                 params=self.get_params(deep=False),
-                seed=fitted["_seed"],
+                seed=fitted["_fit_seed"],
             )
-        with seeded_build(fitted["_seed"]):
+        with seeded_build(fitted["_fit_seed"]):
             network = unimodal_network(spec, fitted["encoder_"], sum(loss.sizes))
         return training.Program(network, loss, optimizer, takes_present=False)
 

@@ -93,7 +93,7 @@ class _ManyModalities(NestedParams, NeuralEstimator):
 
     def _make_program(self, fitted: dict[str, Any]) -> training.Program:
         loss = self._loss(fitted)
-        with seeded_build(fitted["_seed"]):
+        with seeded_build(fitted["_fit_seed"]):
             network = multimodal_network(
                 fitted["_specs"],
                 list(fitted["encoders_"].values()),

@@ -160,7 +160,11 @@ def train(
 
 def _tensors(data: Data, rows: slice = slice(None)) -> tuple[list[Any], Any, Any]:
     x = [tf.convert_to_tensor(a[rows]) for a in data.arrays]
-    return x, tf.convert_to_tensor(data.y[rows]), tf.convert_to_tensor(data.weight[rows])
+    return (
+        x,
+        tf.convert_to_tensor(data.y[rows]),
+        tf.convert_to_tensor(data.weight[rows]),
+    )
 
 
 def _schedule(program: Program, recipe: Recipe, epoch: int) -> None:

@@ -16,6 +16,7 @@ from skmm.training._losses import Loss
 __all__ = ["Program", "predict"]
 
 CHUNK_BYTES = 2**25  # of input rows in one forward call: bounds memory
+ROWS = 32  # forward calls take a multiple of this many rows
 
 
 class Program:
@@ -241,8 +242,23 @@ def predict(
     """
     parts: list[list[NDArray]] = [[] for _ in outputs]
     for rows in chunks(arrays):
-        result = program.forward([tf.convert_to_tensor(a[rows]) for a in arrays])
+        n_rows = rows.stop - rows.start
+        result = program.forward([_padded(a[rows]) for a in arrays])
         for part, name in zip(parts, outputs, strict=True):
-            part.append(np.asarray(result[name]))
+            part.append(np.asarray(result[name])[..., :n_rows, :])
     axes = [1 if name == "unimodal" else 0 for name in outputs]
     return [np.concatenate(p, axis=a) for p, a in zip(parts, axes, strict=True)]
+
+
+def _padded(array: NDArray) -> Any:
+    """Fill up to a multiple of ROWS, so that no row is computed as a remainder.
+
+    A matrix product treats the last rows of an odd number differently and rounds them
+    differently: a row's result would depend on its place.
+    """
+    missing = -len(array) % ROWS
+    if missing:
+        array = np.concatenate(
+            [array, np.zeros_like(array, shape=(missing, *array.shape[1:]))]
+        )
+    return tf.convert_to_tensor(array)
