@@ -363,5 +363,5 @@ def _describe(cell: Any) -> str:
     if isinstance(cell, np.ndarray):
         return f"an array of shape {cell.shape} and type {cell.dtype}"
     if isinstance(cell, Image.Image):
-        return f"a {cell.mode} image of {cell.width} x {cell.height} pixels"
+        return f"an image of mode {cell.mode}, {cell.width} x {cell.height} pixels"
     return f"the {type(cell).__name__} {reprlib.repr(cell)}"

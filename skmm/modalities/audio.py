@@ -63,7 +63,8 @@ class AudioModality(Modality):
     and lists at that rate. The channels of a sound (the shorter axis of a 2-D array)
     are averaged, integers are divided by the largest value of their type, other
     sampling rates are resampled. Of a clip that is too long the middle is kept;
-    behind a shorter one stands NaN. A clip of no samples is missing.
+    behind a shorter one stands NaN. A file that ends before its header says is read as
+    far as it goes, where its format allows; a clip of no samples is missing.
 
     Parameters
     ----------
@@ -252,7 +253,7 @@ class AudioModality(Modality):
         else:
             array, rate = self._array_and_rate(source)
             read = partial(_read_array, array)
-            yield self._checked(Clip(rate, len(array), read))
+            yield self._checked(Clip(rate, len(array) if array.size else 0, read))
 
     def _checked(self, clip: Clip) -> Clip:
         if clip.n_samples > self.max_duration * clip.rate:

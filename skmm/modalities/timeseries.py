@@ -180,8 +180,8 @@ class TimeSeriesModality(Modality):
             n_channels = self.n_channels_[j]
             if series.shape[1] != n_channels:
                 raise ModalityError(
-                    f"it has {series.shape[1]} channel(s), and this column had "
-                    f"{n_channels} at fit; time comes first, shape (n_steps, n_channels)"
+                    f"it has {series.shape[1]} channel(s), and this column "
+                    f"had {n_channels} at fit; its shape is (n_steps, n_channels)"
                 )
             first = int(ends[j]) - n_channels
             steps = self._steps(series, first)

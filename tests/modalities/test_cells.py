@@ -1,0 +1,267 @@
+"""Cells are read alike whatever holds them, and none fails without its place."""
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+from PIL import Image
+
+from skmm.exceptions import CellError, MissingModalityWarning, ModalityError
+from skmm.modalities._cells import (
+    as_array,
+    as_source,
+    check_columns,
+    decode_cells,
+    is_missing,
+    moments,
+    sample_rows,
+    sniff,
+)
+
+BMP = b"BM\x7a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0"
+
+IMAGES = {
+    "png": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+    "jpeg": b"\xff\xd8\xff\xe0\0\x10JFIF",
+    "gif": b"GIF89a\x01\0",
+    "bmp": BMP,
+    "webp": b"RIFF\x10\0\0\0WEBPVP8 ",
+    "tiff": b"II*\0\x08\0\0\0",
+    "big endian tiff": b"MM\0*\0\0\0\x08",
+    "avif": b"\0\0\0\x20ftypavif",
+}
+SOUNDS = {
+    "wav": b"RIFF\x24\x08\0\0WAVEfmt ",
+    "flac": b"fLaC\0\0\0\x22",
+    "ogg": b"OggS\0\x02",
+    "mp3 with a tag": b"ID3\x04\0\0",
+    "mp3 frame": b"\xff\xfb\x90\x64",
+    "aiff": b"FORM\0\0\0\x1eAIFFCOMM",
+}
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+@pytest.mark.parametrize("name", IMAGES)
+def test_first_bytes_tell_images(name, kind):
+    assert sniff(kind(IMAGES[name])) == "image"
+
+
+@pytest.mark.parametrize("name", SOUNDS)
+def test_first_bytes_tell_sounds(name):
+    assert sniff(SOUNDS[name]) == "audio"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"BMW is a car and no bitmap", b"\xff\xff\xff\xff", b"%PDF-1.7"]
+)
+def test_other_bytes_are_neither(content):
+    assert sniff(content) is None
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind"),
+    [
+        ("a/b.PNG", "image"),
+        (Path("scan.jpeg"), "image"),
+        ("call.wav", "audio"),
+        (Path("call.Mp3"), "audio"),
+        ("notes.txt", None),
+        ("see the picture\nscan.png", None),
+        ("https://example.org/scan.png", None),
+        ({"bytes": None, "path": "scan.png"}, "image"),
+        ({"bytes": SOUNDS["flac"], "path": "scan.png"}, "audio"),
+        ({"array": np.zeros(3), "sampling_rate": 8000}, "audio"),
+        ({"bytes": None, "path": None}, None),
+        (Image.new("L", (2, 2)), "image"),
+        (np.zeros((4, 4)), None),
+        (3.5, None),
+        (None, None),
+    ],
+)
+def test_suffix_or_holder_tells_the_kind(cell, kind):
+    assert sniff(cell) == kind
+
+
+@pytest.mark.parametrize(
+    "cell", [None, np.nan, np.float32("nan"), pd.NA, pd.NaT, "", "  "]
+)
+def test_missing_cells_are_recognised(cell):
+    assert is_missing(cell)
+
+
+@pytest.mark.parametrize("cell", [0, 0.0, "a", b"", [], np.array([np.nan]), {}, False])
+def test_cells_that_hold_something_are_not_missing(cell):
+    assert not is_missing(cell)
+
+
+def test_bytes_win_over_the_path_of_a_dict(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"path")
+    assert as_source({"bytes": b"bytes", "path": str(path)}).read() == b"bytes"
+    assert as_source({"bytes": None, "path": str(path)}) == str(path)
+    assert as_source({"bytes": None, "path": None}) is None
+
+
+def test_a_path_that_names_no_file_is_not_found(tmp_path):
+    for path in (tmp_path / "none.png", str(tmp_path)):
+        with pytest.raises(FileNotFoundError, match="no such file"):
+            as_source(path)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://example.org/a.png", "s3://bucket/a.wav", "data:image/png;base64,AAAA"],
+)
+def test_addresses_are_refused_and_not_fetched(address):
+    with pytest.raises(ModalityError, match="nothing is fetched"):
+        as_source(address)
+
+
+def test_arrays_of_arrays_become_one_array():
+    cell = np.empty(2, dtype=object)
+    cell[0], cell[1] = np.array([1.0, 2.0]), np.array([3.0, None], dtype=object)
+    assert_array_equal(as_array(cell), [[1, 2], [3, np.nan]])
+
+
+def test_gaps_in_lists_become_nan():
+    assert_array_equal(as_array([1, None, pd.NA]), [1, np.nan, np.nan])
+    assert_array_equal(as_array([[1, 2], None, [3, pd.NA]])[1:, 1], [np.nan, np.nan])
+    assert_array_equal(as_array(pd.Series([1, None], dtype="Int64")), [1, np.nan])
+
+
+def test_arrays_keep_their_type():
+    assert as_array(np.zeros(2, np.uint8)).dtype == np.uint8
+    assert as_array([True, False]).dtype == bool
+
+
+@pytest.mark.parametrize("cell", [["a", "b"], "text", [1j], {"a": 1}, [[1, 2], [3]]])
+def test_what_is_no_array_of_real_numbers_is_refused(cell):
+    with pytest.raises(ModalityError, match=r"real numbers|do not make an array"):
+        as_array(cell)
+
+
+def test_another_number_of_columns_is_refused():
+    X = pd.DataFrame({"a": [1], "b": [2]})
+    check_columns(X, 2)
+    with pytest.raises(ModalityError, match=r"fitted on 1 .* gets 2: \['a', 'b'\]"):
+        check_columns(X, 1)
+
+
+def test_sample_is_spread_over_the_rows_that_hold_something():
+    X = pd.DataFrame({"a": [None, *range(99)], "b": [None] * 100}, dtype=object)
+    rows = sample_rows(X, 20)
+    assert len(rows) == 10
+    assert (rows[0], rows[-1]) == (1, 99)
+    assert len(set(np.diff(rows))) <= 2
+    assert len(sample_rows(X.iloc[:1], 20)) == 0
+    assert_array_equal(sample_rows(X.iloc[:4], 20), [1, 2, 3])
+
+
+def test_moments_ignore_nan_and_spare_constants():
+    values = np.array([[1.0, np.nan, 7.3, 1], [3, np.nan, 7.3, np.nan]])
+    mean, scale = moments(values)
+    assert_array_equal(mean, [2, 0, 7.3, 1])
+    assert_array_equal(scale, [1, 1, 1, 1])
+    assert_array_equal(moments(np.empty((0, 2)))[0], [0, 0])
+
+
+def _frame():
+    return pd.DataFrame({"a": list(range(200)), "b": [None] * 200}, dtype=object)
+
+
+def _fails_from(first):
+    def decode(cell, row, column):
+        if cell >= first:
+            raise ValueError("bad")
+        return cell != 5
+
+    return decode
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_every_cell_is_read_once_in_its_place(n_jobs):
+    seen = np.zeros((200, 2), dtype=int)
+
+    def decode(cell, row, column):
+        seen[row, column] += cell == row
+        return cell != 5
+
+    present = decode_cells(_frame(), decode, n_jobs=n_jobs)
+    assert_array_equal(seen, np.tile([1, 0], (200, 1)))
+    assert_array_equal(np.flatnonzero(~present[:, 0]), [5])
+    assert not present[:, 1].any()
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_the_first_unreadable_cell_is_named(n_jobs):
+    with pytest.raises(CellError, match="cannot read the int 70: ValueError: bad") as e:
+        decode_cells(_frame(), _fails_from(70), n_jobs=n_jobs)
+    assert (e.value.column, e.value.row) == ("a", 70)
+    assert 'on_error="missing"' in str(e.value)
+    assert isinstance(e.value.__cause__, ValueError)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_unreadable_cells_count_as_missing_with_one_warning(n_jobs):
+    with pytest.warns(MissingModalityWarning, match=r"130 of 400 .* row 70") as caught:
+        present = decode_cells(
+            _frame(), _fails_from(70), on_error="missing", n_jobs=n_jobs
+        )
+    assert len(caught) == 1
+    assert_array_equal(present[:, 0], (np.arange(200) < 70) & (np.arange(200) != 5))
+
+
+def test_a_sample_is_read_without_a_warning_but_not_without_an_error():
+    rows = np.array([1, 90])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        present = decode_cells(_frame(), _fails_from(70), on_error="missing", rows=rows)
+    assert_array_equal(np.flatnonzero(present[:, 0]), [1])
+    with pytest.raises(CellError, match="row 90"):
+        decode_cells(_frame(), _fails_from(70), rows=rows)
+
+
+def test_lack_of_memory_is_not_taken_for_a_bad_cell():
+    def decode(cell, row, column):
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        decode_cells(_frame(), decode, on_error="missing")
+
+
+def test_an_unknown_on_error_is_refused():
+    with pytest.raises(ValueError, match="on_error"):
+        decode_cells(_frame(), _fails_from(0), on_error="ignore")
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        (b"hello world", "11 bytes beginning b'hello world'"),
+        ("a.png", "'a.png'"),
+        ("x" * 500, "'" + "x" * 100 + "'..."),
+        (Path("dir/a.png"), repr(os.path.join("dir", "a.png"))),
+        ({"bytes": b"", "path": "b.png"}, "a dict of 'bytes', 'path' (path 'b.png')"),
+        (np.zeros((2, 3)), "an array of shape (2, 3) and type float64"),
+        (Image.new("L", (4, 2)), "an image of mode L, 4 x 2 pixels"),
+        (7, "the int 7"),
+    ],
+)
+def test_errors_say_what_arrived(cell, said):
+    def decode(cell, row, column):
+        raise ModalityError("it is wrong")
+
+    X = pd.DataFrame({"c": pd.Series([cell], dtype=object)})
+    with pytest.raises(CellError) as caught:
+        decode_cells(X, decode)
+    assert f"column 'c', row 0: cannot read {said}: it is wrong." in str(caught.value)
+
+
+def test_columns_of_one_name_are_told_apart_by_position():
+    X = pd.DataFrame([[1, 2]], columns=["a", "a"], dtype=object)
+    present = decode_cells(X, lambda cell, row, column: cell == column + 1)
+    assert present.all()
