@@ -201,9 +201,9 @@ def _check_single_values(cells: dict[int, Any], column: Any) -> None:
     for row, cell in cells.items():
         if not isinstance(cell, _SINGLE_VALUES):
             raise CellTypeError(
-                f"a {type(cell).__name__} arrived, which is neither an image nor a "
-                "sound; a table's argument must be a string, a number, a boolean or a "
-                "date. Convert the column, drop it, or declare its modality.",
+                f"a cell of type {type(cell).__name__} arrived, neither an image nor "
+                "a sound; a table's argument must be a string, a number, a boolean or "
+                "a date. Convert the column, drop it, or declare its modality.",
                 column=column,
                 row=row,
             )

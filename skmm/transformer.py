@@ -101,9 +101,11 @@ class ModalityTransformer(NestedParams, TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    When fitted and used on frames, columns are found by name, as in
+    With a list of modalities, columns of frames are found by name, as in
     `ColumnTransformer`: their order does not matter, columns that `fit` did not see
-    are ignored, and columns that no modality uses may be absent.
+    are ignored, and columns that no modality uses may be absent. Under ``"auto"``
+    every column counts, and they must be those of `fit` in the same order, as
+    scikit-learn's other estimators ask.
 
     Examples
     --------
@@ -309,12 +311,17 @@ class ModalityTransformer(NestedParams, TransformerMixin, BaseEstimator):
         names, modalities, columns = zip(*parts, strict=True)
         return VisualBlock("parallel", modalities, names=names, name_details=columns)
 
+    @property
+    def _is_auto(self) -> bool:
+        return isinstance(self.modalities, str)
+
     def _to_pandas(self, X: Any) -> pd.DataFrame:
         return to_pandas(X, feature_names=self.feature_names, estimator=self)
 
     def _aligned(self, given: pd.DataFrame) -> pd.DataFrame:
-        """Give a frame the columns that `fit` saw, by name where both have names."""
-        if string_column_names(given) is None or not hasattr(self, "feature_names_in_"):
+        """Give a frame the columns that `fit` saw, or raise."""
+        named = string_column_names(given) is not None
+        if self._is_auto or not named or not hasattr(self, "feature_names_in_"):
             validate_data(self, given, reset=False, skip_check_array=True)
             return given.set_axis(self._columns_in, axis=1)
         used = {column for _, _, columns in self.modalities_ for column in columns}
@@ -327,11 +334,11 @@ class ModalityTransformer(NestedParams, TransformerMixin, BaseEstimator):
 
     def _plan(self, frame: pd.DataFrame) -> tuple[list[_Part], list[Inferred]]:
         """Decide on modalities and their columns; check all of it."""
-        triples = [] if isinstance(self.modalities, str) else list(self.modalities)
+        triples = [] if self._is_auto else self.modalities
         parts = self._declared(triples, frame)
         used = _owners(parts)
         inferred: list[Inferred] = []
-        if isinstance(self.modalities, str) or self.remainder == "auto":
+        if self._is_auto or self.remainder == "auto":
             rest = frame[[c for c in frame.columns if c not in used]]
             taken = {*self.get_params(deep=False), *(part.name for part in parts)}
             inferred = infer_columns(rest, taken)
@@ -342,7 +349,7 @@ class ModalityTransformer(NestedParams, TransformerMixin, BaseEstimator):
             raise ModalityError(f"no column is left to learn from.{reasons}")
         return parts, inferred
 
-    def _declared(self, triples: list, frame: pd.DataFrame) -> list[_Part]:
+    def _declared(self, triples: Iterable, frame: pd.DataFrame) -> list[_Part]:
         parts: list[_Part] = []
         for triple in triples:
             if not isinstance(triple, tuple) or len(triple) != 3:

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import (
     GroupKFold,
@@ -249,3 +250,26 @@ def test_cross_validation_hands_out_frames():
         result["estimator"], result["indices"]["train"], strict=True
     ):
         np.testing.assert_array_equal(model.rows_, rows)
+
+
+def test_splitters_work_under_array_api_dispatch():
+    with config_context(array_api_dispatch=True):
+        train, test, rows, _ = train_test_split(
+            make_frame(), np.arange(N), random_state=0
+        )
+        cross_validate(RowReader(), make_frame(), np.arange(N) % 2, cv=3)
+    assert_rows(train, rows)
+    assert len(train) + len(test) == N
+
+
+def test_numpy_takes_rows():
+    assert_rows(np.take(make_frame(), [3, 0], axis=0), [3, 0])
+    assert make_frame().take([]).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"axis": 1}, {"mode": "clip"}, {"indices": [N]}, {"out": np.zeros(1)}]
+)
+def test_anything_but_rows_is_not_taken(wrong):
+    with pytest.raises(IndexError):
+        make_frame().take(**{"indices": [0], **wrong})

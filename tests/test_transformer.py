@@ -1,0 +1,653 @@
+"""A table becomes a ModalityFrame, fitted on its training rows alone."""
+
+import io
+import pickle
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+import sklearn
+from PIL import Image
+from sklearn.base import clone
+from sklearn.compose import make_column_selector
+from sklearn.decomposition import PCA
+from sklearn.ensemble import BaggingClassifier, HistGradientBoostingClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_selection import SelectKBest, f_classif
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.utils import estimator_checks
+
+from skmm import ModalityFrame, ModalitySpec, ModalityTransformer, infer_modalities
+from skmm.exceptions import CellError, MissingModalityWarning, ModalityError
+from skmm.modalities._base import Encoded, Modality
+from skmm.modalities.image import ImageModality
+from skmm.modalities.tabular import TabularModality
+
+N = 24
+TRIPLES = [
+    ("clinical", "tabular", ["age", "sex"]),
+    ("note", "text", "note"),
+    ("scan", "image", "scan"),
+    ("pulse", "timeseries", "pulse"),
+]
+
+
+def png(value):
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((4, 4), value, dtype=np.uint8)).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def make_table(n=N):
+    rng = np.random.default_rng(0)
+    words = "no mild severe fever cough since monday night".split()
+    X = pd.DataFrame(
+        {
+            "age": rng.normal(50, 10, n),
+            "note": [" ".join(rng.choice(words, 5)) for _ in range(n)],
+            "sex": rng.choice(["F", "M"], n),
+            "scan": [png(int(v)) for v in rng.integers(0, 255, n)],
+            "pulse": [rng.normal(size=(k, 2)).tolist() for k in rng.integers(2, 5, n)],
+        }
+    )
+    X.loc[::5, "note"] = None
+    X.loc[::4, "scan"] = None
+    X.loc[3, "age"] = np.nan
+    return X
+
+
+@pytest.fixture
+def X():  # noqa: N802
+    return make_table()
+
+
+@pytest.fixture
+def y():
+    return np.arange(N) % 2
+
+
+class LengthModality(Modality):
+    """Lengths of strings beside the longest one: as anybody may write a modality."""
+
+    kind = "vector"
+
+    def __init__(self, factor=1.0):
+        self.factor = factor
+
+    def fit(self, X, y=None, *, on_error="raise", n_jobs=None):
+        self.longest_ = float(self._lengths(X).max())
+        self.seen_ = (list(X.columns), len(X), on_error, n_jobs, y is not None)
+        return self
+
+    def transform(self, X, *, on_error="raise", n_jobs=None):
+        present = X.notna().all(axis=1).to_numpy()
+        lengths = self._lengths(X) * self.factor
+        return Encoded(np.array([lengths, lengths * 0 + self.longest_]).T, present)
+
+    def spec(self, name):
+        return ModalitySpec(name, self.kind, (2,), "float64", "mlp")
+
+    def _lengths(self, X):
+        return X.iloc[:, 0].fillna("").map(len).to_numpy(dtype=float)
+
+
+class FailingModality(LengthModality):
+    def fit(self, X, y=None, *, on_error="raise", n_jobs=None):
+        raise CellError("broken", column=X.columns[0], row=1)
+
+
+def assert_same(got, wanted):
+    assert got.specs == wanted.specs
+    np.testing.assert_array_equal(got.present, wanted.present)
+    for name in wanted.names:
+        np.testing.assert_array_equal(got[name], wanted[name])
+
+
+def test_each_modality_becomes_one_array_in_the_order_given(X):
+    frame = ModalityTransformer(TRIPLES).fit_transform(X)
+    assert isinstance(frame, ModalityFrame)
+    assert frame.shape == (N, 4)
+    assert frame.names == ["clinical", "note", "scan", "pulse"]
+    kinds = [spec.kind for spec in frame.specs.values()]
+    assert kinds == ["tabular", "text", "image", "timeseries"]
+    np.testing.assert_array_equal(frame.present[:, 1], X["note"].notna())
+    np.testing.assert_array_equal(frame.present[:, 2], X["scan"].notna())
+    assert frame.present[:, [0, 3]].all()
+
+
+def test_auto_does_what_infer_modalities_says(X):
+    transformer = ModalityTransformer().fit(X)
+    inferred = infer_modalities(X)
+    pd.testing.assert_frame_equal(transformer.inferred_, inferred)
+    assert list(transformer.specs_) == ["tabular", "note", "scan", "pulse"]
+    assert transformer.columns_of("tabular") == ["age", "sex"]
+
+
+def test_auto_drops_columns_without_a_cell(X):
+    X["empty"] = None
+    transformer = ModalityTransformer().fit(X)
+    assert transformer.modality_of("empty") is None
+    assert transformer.inferred_.loc["empty", "modality"] == "drop"
+    assert transformer.transform(X).shape == (N, 4)
+
+
+def test_nothing_is_inferred_of_a_list(X):
+    assert ModalityTransformer(TRIPLES).fit(X).inferred_.empty
+
+
+def test_remaining_columns_are_dropped_or_inferred(X):
+    triples = [("tabular", "tabular", "age")]
+    assert list(ModalityTransformer(triples).fit(X).specs_) == ["tabular"]
+    transformer = ModalityTransformer(triples, remainder="auto").fit(X)
+    assert list(transformer.specs_) == ["tabular", "note", "tabular_2", "scan", "pulse"]
+    assert transformer.columns_of("tabular_2") == ["sex"]
+    assert transformer.inferred_.index.tolist() == ["note", "sex", "scan", "pulse"]
+
+
+def test_dropped_columns_are_not_inferred(X):
+    triples = [("ids", "drop", ["age", "note"]), ("scan", "image", "scan")]
+    transformer = ModalityTransformer(triples, remainder="auto").fit(X)
+    assert list(transformer.specs_) == ["scan", "tabular", "pulse"]
+    assert transformer.modality_of("age") is None
+
+
+def test_columns_and_modalities_find_each_other(X):
+    transformer = ModalityTransformer(TRIPLES[:3]).fit(X)
+    assert transformer.columns_of("clinical") == ["age", "sex"]
+    assert transformer.modality_of("sex") == "clinical"
+    assert transformer.modality_of("pulse") is None
+    with pytest.raises(ModalityError, match="no column 'Sex'; did you mean 'sex'"):
+        transformer.modality_of("Sex")
+    with pytest.raises(ModalityError, match="no modality 'nota'; did you mean 'note'"):
+        transformer.columns_of("nota")
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        ["age", "sex"],
+        [0, 2],
+        [-5, 2],
+        slice("age", "sex"),
+        [True, False, True, False, False],
+        make_column_selector(pattern="age|sex"),
+    ],
+)
+def test_columns_are_selected_as_in_column_transformer(X, columns):
+    X = X if not isinstance(columns, slice) else X.drop(columns="note")
+    transformer = ModalityTransformer([("clinical", "tabular", columns)]).fit(X)
+    assert transformer.columns_of("clinical") == ["age", "sex"]
+
+
+def test_a_modality_may_hold_several_columns(X):
+    X["side"] = X["scan"]
+    frame = ModalityTransformer([("scan", "image", ["scan", "side"])]).fit_transform(X)
+    assert frame.specs["scan"].shape[0] == 2
+
+
+def as_polars(X):
+    return pl.from_pandas(X)
+
+
+def as_pyarrow(X):
+    return pa.Table.from_pandas(X)
+
+
+def as_objects(X):
+    return X.to_numpy(dtype=object)
+
+
+def as_rows(X):
+    return X.to_numpy(dtype=object).tolist()
+
+
+def as_records(X):
+    return X.to_dict("records")
+
+
+@pytest.mark.parametrize(
+    "convert", [as_polars, as_pyarrow, as_objects, as_rows, as_records]
+)
+@pytest.mark.parametrize("modalities", ["auto", TRIPLES], ids=["auto", "list"])
+def test_every_kind_of_table_gives_the_same_arrays(X, convert, modalities):
+    wanted = ModalityTransformer(modalities).fit_transform(X)
+    transformer = ModalityTransformer(modalities, feature_names=list(X.columns))
+    assert_same(transformer.fit_transform(convert(X)), wanted)
+    assert transformer.feature_names_in_.tolist() == list(X.columns)
+
+
+def test_fitted_on_pandas_it_reads_polars(X):
+    transformer = ModalityTransformer().fit(X)
+    assert_same(transformer.transform(as_polars(X)), transformer.transform(X))
+
+
+def test_positions_work_without_names(X):
+    triples = [("clinical", "tabular", [0, 2]), ("note", "text", 1)]
+    transformer = ModalityTransformer(triples).fit(as_objects(X))
+    assert transformer.columns_of("clinical") == ["x0", "x2"]
+    assert not hasattr(transformer, "feature_names_in_")
+    by_name = [("clinical", "tabular", ["age", "sex"]), ("note", "text", "note")]
+    wanted = ModalityTransformer(by_name).fit_transform(X)
+    np.testing.assert_array_equal(
+        transformer.transform(as_objects(X))["clinical"], wanted["clinical"]
+    )
+
+
+def test_pandas_index_and_order_of_rows_do_not_matter(X):
+    transformer = ModalityTransformer().fit(X)
+    rows = np.arange(N)[::-1]
+    assert_same(transformer.transform(X.iloc[rows]), transformer.transform(X)[rows])
+
+
+def test_any_modality_outside_skmm_works(X):
+    transformer = ModalityTransformer([("len", LengthModality(2.0), "note")], n_jobs=2)
+    frame = transformer.fit_transform(X, np.arange(N))
+    lengths = X["note"].fillna("").map(len).to_numpy()
+    np.testing.assert_array_equal(frame["len"][:, 0], lengths * 2)
+    np.testing.assert_array_equal(frame.present[:, 0], X["note"].notna())
+    _, fitted, _ = transformer.modalities_[0]
+    assert fitted.seen_ == (["note"], N, "raise", 2, True)
+
+
+def test_given_modalities_are_left_unfitted(X):
+    given = LengthModality()
+    ModalityTransformer([("len", given, "note")]).fit(X)
+    assert not hasattr(given, "longest_")
+
+
+def test_training_rows_alone_are_learned_from(X):
+    train, test = X.iloc[: N // 2], X.iloc[N // 2 :].copy()
+    test.loc[test.index[0], ["age", "sex", "note"]] = [1e6, "X", "unheard words " * 40]
+    transformer = ModalityTransformer().fit(train)
+    alone = transformer.transform(train)
+    state = pickle.dumps(transformer)
+    encoded = transformer.transform(test)
+    assert pickle.dumps(transformer) == state
+    assert encoded.specs == alone.specs
+    assert_same(transformer.transform(X)[: N // 2], alone)
+
+
+def test_scikit_learn_transformers_are_modalities(X, y):
+    triples = [
+        ("words", TfidfVectorizer(max_features=4), "note"),
+        ("numbers", make_pipeline(SelectKBest(f_classif, k=1)), ["age", "dose"]),
+        ("axes", PCA(1), ["weight", "height"]),
+    ]
+    X = X.fillna({"age": 50.0}).assign(dose=y + 0.01 * (np.arange(N) % 3))
+    X = X.assign(weight=np.arange(N) * 1.0, height=np.arange(N) * 2.0)
+    frame = ModalityTransformer(triples).fit_transform(X, y)
+    assert [spec.kind for spec in frame.specs.values()] == ["vector"] * 3
+    assert [frame[name].shape for name in frame.names] == [(N, 4), (N, 1), (N, 1)]
+    np.testing.assert_allclose(frame["numbers"][:, 0], X["dose"], rtol=1e-6)
+    np.testing.assert_array_equal(frame.present[:, 0], X["note"].notna())
+
+
+def test_parameters_of_a_scikit_learn_transformer_are_its_own():
+    transformer = ModalityTransformer([("words", TfidfVectorizer(), "note")])
+    transformer.set_params(words__max_features=3)
+    assert transformer.modalities[0][1].max_features == 3
+
+
+@pytest.mark.parametrize("method", ["transform", "get_feature_names_out"])
+def test_unfitted_it_says_so(X, method):
+    with pytest.raises(
+        NotFittedError, match="ModalityTransformer instance is not fitted"
+    ):
+        getattr(ModalityTransformer(), method)(X)
+
+
+def test_unfitted_it_knows_no_columns():
+    with pytest.raises(NotFittedError):
+        ModalityTransformer().modality_of("age")
+    with pytest.raises(NotFittedError):
+        ModalityTransformer().columns_of("age")
+    assert not hasattr(ModalityTransformer(), "inferred_")
+
+
+@pytest.mark.parametrize(
+    ("modalities", "message"),
+    [
+        ([("a", "tabular")], r"must hold tuples \(name, modality, columns\)"),
+        (["tabular"], "must hold tuples"),
+        ([("a", "imge", "scan")], "unknown modality 'imge'; did you mean 'image'"),
+        (
+            [("a", "tabular", "agee")],
+            "'a': there is no column 'agee'; did you mean 'age'",
+        ),
+        ([("a", "tabular", [])], "'a'.*selects no column"),
+        (
+            [("a", "tabular", ["age", "sex"]), ("b", "text", "sex")],
+            "column 'sex' is in two modalities, 'a' and 'b'",
+        ),
+        (
+            [("a", "tabular", "age"), ("a", "text", "note")],
+            "two modalities are named 'a'",
+        ),
+        ([("a__b", "tabular", "age")], "modality name 'a__b' must be made of"),
+        ([("a b", "tabular", "age")], "modality name 'a b' must be made of"),
+        ([("a_", "tabular", "age")], "modality name 'a_' must be made of"),
+        ([("", "tabular", "age")], "modality name '' must be made of"),
+        ([(1, "tabular", "age")], "modality name 1 must be made of"),
+        ([("n_jobs", "tabular", "age")], "'n_jobs' is also a parameter"),
+        ([("a", "drop", "age")], "no column is left"),
+        ([], "no column is left"),
+    ],
+)
+def test_what_is_declared_wrongly_is_refused(X, modalities, message):
+    with pytest.raises(ValueError, match=message):
+        ModalityTransformer(modalities).fit(X)
+
+
+@pytest.mark.parametrize("modality", [TabularModality, 3])
+def test_what_is_no_modality_is_refused(X, modality):
+    with pytest.raises(TypeError, match="modality must be"):
+        ModalityTransformer([("a", modality, "age")]).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("modalities", "all"),
+        ("remainder", "passthrough"),
+        ("on_error", "ignore"),
+        ("n_jobs", 1.5),
+        ("feature_names", 3),
+    ],
+)
+def test_parameters_are_checked_as_scikit_learn_does(X, parameter, value):
+    transformer = ModalityTransformer().set_params(**{parameter: value})
+    message = f"The '{parameter}' parameter of ModalityTransformer must be"
+    with pytest.raises(ValueError, match=message):
+        transformer.fit(X)
+
+
+@pytest.mark.parametrize("cells", [[None, np.nan, pd.NaT], ["", " ", None]])
+def test_a_modality_that_no_training_row_has_is_refused(cells):
+    X = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": pd.Series(cells, dtype=object)})
+    message = "modality 'note': all 3 training rows lack it.*'b'"
+    with pytest.raises(ModalityError, match=message):
+        ModalityTransformer([("note", LengthModality(), "b")]).fit(X)
+
+
+def test_a_table_of_nothing_is_refused_with_reasons():
+    X = pd.DataFrame({"a": [None, None], "b": ["", None]})
+    with pytest.raises(
+        ModalityError, match=r"no column is left(.|\n)*a: All cells are"
+    ):
+        ModalityTransformer().fit(X)
+
+
+def test_modalities_may_be_missing_wholly_when_predicting(X):
+    transformer = ModalityTransformer(TRIPLES).fit(X)
+    X[["note", "scan"]] = None
+    frame = transformer.transform(X)
+    assert not frame.present[:, [1, 2]].any()
+    assert frame.present[:, [0, 3]].all()
+    np.testing.assert_array_equal(frame["scan"], 0)
+
+
+@pytest.mark.parametrize("n_rows", [0, 1])
+def test_one_row_is_enough_and_none_is_refused(X, n_rows):
+    transformer = ModalityTransformer().fit(X)
+    if n_rows:
+        assert_same(transformer.transform(X[:1]), transformer.transform(X)[:1])
+        return
+    for call in (transformer.transform, ModalityTransformer().fit):
+        with pytest.raises(
+            ValueError, match=r"0 sample\(s\) \(shape=\(0, 5\)\).*minimum"
+        ):
+            call(X[:0])
+
+
+def test_an_unreadable_cell_is_named_or_missing(X):
+    X.loc[2, "scan"] = png(3)[:30]
+    with pytest.raises(CellError, match="column 'scan', row 2"):
+        ModalityTransformer(TRIPLES).fit_transform(X)
+    transformer = ModalityTransformer(TRIPLES, on_error="missing")
+    with pytest.warns(MissingModalityWarning, match="1 of .*column 'scan', row 2"):
+        frame = transformer.fit_transform(X)
+    assert not frame.present[2, 2]
+
+
+def test_a_failed_fit_leaves_nothing_behind(X):
+    transformer = ModalityTransformer([("a", FailingModality(), "note")])
+    before = set(vars(transformer))
+    with pytest.raises(CellError, match="column 'note', row 1: broken"):
+        transformer.fit(X)
+    assert set(vars(transformer)) == before
+
+
+def test_a_failed_fit_leaves_the_earlier_one_as_it_was(X):
+    transformer = ModalityTransformer([("a", LengthModality(), "note")]).fit(X)
+    state = pickle.dumps(transformer)
+    transformer.modalities = [("b", FailingModality(), "note")]
+    with pytest.raises(CellError):
+        transformer.fit(X[["note"]])
+    transformer.modalities = [("a", LengthModality(), "note")]
+    assert pickle.dumps(transformer) == state
+
+
+def test_columns_of_a_list_are_found_by_name(X):
+    transformer = ModalityTransformer(TRIPLES).fit(X.assign(unused=1))
+    wanted = transformer.transform(X)  # the unused column may be absent
+    assert_same(transformer.transform(X[X.columns[::-1]]), wanted)
+    assert_same(transformer.transform(X.assign(extra=0)), wanted)
+    message = r"should match(.|\n)*seen at fit time, yet now missing:\n- note\n$"
+    with pytest.raises(ValueError, match=message):
+        transformer.transform(X.drop(columns="note"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda X: X[X.columns[::-1]], "must be in the same order"),
+        (lambda X: X.assign(extra=0), "unseen at fit time:\n- extra"),
+        (lambda X: X.drop(columns="note"), "yet now missing:\n- note"),
+    ],
+)
+def test_under_auto_columns_must_be_those_of_fit(X, change, message):
+    with pytest.raises(ValueError, match=message):
+        ModalityTransformer().fit(X).transform(change(X))
+
+
+def test_columns_without_names_are_counted(X):
+    transformer = ModalityTransformer().fit(as_objects(X))
+    with pytest.raises(
+        ValueError, match=r"X has 4 features, but .* expecting 5 features"
+    ):
+        transformer.transform(as_objects(X)[:, 1:])
+
+
+def test_names_on_one_side_alone_are_warned_of(X):
+    named, unnamed = (
+        ModalityTransformer().fit(X),
+        ModalityTransformer().fit(as_objects(X)),
+    )
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        assert_same(named.transform(as_objects(X)), named.transform(X))
+    with pytest.warns(UserWarning, match="was fitted without feature names"):
+        frame = unnamed.transform(X)
+    assert_same(frame, unnamed.transform(as_objects(X)))
+
+
+def test_given_names_do_not_warn(X):
+    transformer = ModalityTransformer(feature_names=list(X.columns)).fit(X)
+    assert_same(transformer.transform(as_objects(X)), transformer.transform(X))
+
+
+def test_fitting_again_forgets_the_first_table(X):
+    transformer = ModalityTransformer().fit(X)
+    transformer.fit(np.arange(6.0).reshape(3, 2))
+    assert transformer.n_features_in_ == 2
+    assert not hasattr(transformer, "feature_names_in_")
+    assert list(transformer.specs_) == ["tabular"]
+
+
+def test_an_encoded_frame_is_not_encoded_again(X):
+    frame = ModalityTransformer().fit_transform(X)
+    with pytest.raises(TypeError, match="encoded already"):
+        ModalityTransformer().fit(frame)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize("scope", ["estimator", "global"])
+def test_set_output_gives_the_flat_frame(X, library, scope):
+    wanted = np.asarray(ModalityTransformer(TRIPLES).fit_transform(X))
+    transformer = ModalityTransformer(TRIPLES)
+    if scope == "estimator":
+        transformer.set_output(transform=library)
+    config = {"transform_output": library} if scope == "global" else {}
+    with sklearn.config_context(**config):
+        both = [transformer.fit_transform(X), transformer.fit(X).transform(X)]
+    for flat in both:
+        assert isinstance(flat, {"pandas": pd, "polars": pl}[library].DataFrame)
+        assert list(flat.columns) == transformer.get_feature_names_out().tolist()
+        np.testing.assert_array_equal(flat.to_numpy(), wanted)
+
+
+def test_default_output_withstands_the_global_configuration(X):
+    transformer = ModalityTransformer().set_output(transform="default")
+    with sklearn.config_context(transform_output="pandas"):
+        assert isinstance(transformer.fit_transform(X), ModalityFrame)
+
+
+def test_flat_pandas_output_keeps_the_index(X):
+    X.index = [f"patient {i}" for i in range(N)]
+    flat = ModalityTransformer().set_output(transform="pandas").fit_transform(X)
+    assert flat.index.equals(X.index)
+    assert flat.loc["patient 0"].filter(like="scan__").isna().all()
+    assert flat.loc["patient 1"].filter(like="scan__").notna().all()
+
+
+def test_flat_columns_are_named_after_modality_and_feature(X):
+    names = ModalityTransformer(TRIPLES).fit(X).get_feature_names_out()
+    assert names[:2].tolist() == ["clinical__age", "clinical__missingindicator_age"]
+    assert len(set(names)) == len(names)
+
+
+class Flat(ModalityTransformer):
+    """Gives the flat array by default, which scikit-learn's checks compare with."""
+
+    def transform(self, X):
+        return np.asarray(super().transform(X))
+
+
+EXTRA = {
+    "check_dataframe_column_names_consistency": {},
+    "check_get_feature_names_out_error": {},
+    "check_global_output_transform_pandas": {},
+    "check_global_set_output_transform_polars": {},
+    "check_inplace_ensure_writeable": {},
+    "check_param_validation": {},
+    "check_set_output_transform": {},
+    "check_set_output_transform_pandas": {},
+    "check_set_output_transform_polars": {},
+    "check_transformer_get_feature_names_out": {},
+    "check_transformer_get_feature_names_out_pandas": {},
+    "check_array_api_input_and_values": {"array_namespace": "numpy"},
+}
+
+
+@pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
+@pytest.mark.parametrize("check", EXTRA)
+def test_flat_output_passes_the_checks_that_scikit_learn_runs_on_itself(check):
+    getattr(estimator_checks, check)("Flat", Flat(), **EXTRA[check])
+
+
+def test_pickled_it_gives_the_same_and_is_small(X):
+    transformer = ModalityTransformer(TRIPLES).fit(X)
+    state = pickle.dumps(transformer)
+    assert_same(pickle.loads(state).transform(X), transformer.transform(X))
+    assert len(state) < 5_000
+
+
+def test_a_clone_keeps_parameters_and_forgets_what_was_fitted(X):
+    transformer = ModalityTransformer(
+        [("scan", ImageModality(size=(2, 2)), "scan")],
+        remainder="auto",
+        on_error="missing",
+        n_jobs=2,
+        feature_names=list(X.columns),
+    )
+    copy = clone(transformer.fit(X))
+    assert not hasattr(copy, "modalities_")
+    name, modality, columns = copy.modalities[0]
+    assert (name, modality.size, columns) == ("scan", (2, 2), "scan")
+    own = ["remainder", "on_error", "n_jobs", "feature_names"]
+    assert {p: getattr(copy, p) for p in own} == {
+        p: getattr(transformer, p) for p in own
+    }
+    assert copy.fit_transform(X)["scan"].shape[1:3] == (2, 2)
+
+
+def test_threads_change_nothing(X):
+    wanted = ModalityTransformer(TRIPLES).fit_transform(X)
+    assert_same(ModalityTransformer(TRIPLES, n_jobs=2).fit_transform(X), wanted)
+
+
+def flat_pipeline(modalities, **params):
+    transformer = ModalityTransformer(modalities, **params)
+    return make_pipeline(
+        transformer.set_output(transform="pandas"),
+        HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=2),
+    )
+
+
+def test_modalities_own_parameters_are_searched_behind_a_key(X, y):
+    grid = {
+        "modalitytransformer__scan__size": [(2, 2), (3, 3)],
+        "modalitytransformer__clinical": ["drop", "tabular"],
+    }
+    search = GridSearchCV(flat_pipeline(TRIPLES), grid, cv=2, error_score="raise")
+    search.fit(X, y)
+    assert len(search.cv_results_["params"]) == 4
+    transformer = search.best_estimator_[0]
+    assert transformer.specs_["scan"].shape[:2] in {(2, 2), (3, 3)}
+    best = search.best_params_["modalitytransformer__clinical"]
+    assert ("clinical" in transformer.specs_) == (best == "tabular")
+
+
+def test_bagging_needs_names_for_selections_by_name(X, y):
+    X = X.assign(age=y * 10.0)
+    pipeline = flat_pipeline(TRIPLES, feature_names=list(X.columns))
+    bagging = BaggingClassifier(pipeline, n_estimators=2, random_state=0)
+    assert bagging.fit(X, y).score(X, y) > 0.9
+
+
+class FrameReader(HistGradientBoostingClassifier):
+    """An estimator that takes ModalityFrames, as skmm's own do."""
+
+    rows: ClassVar[list] = []
+
+    def fit(self, X, y):
+        assert isinstance(X, ModalityFrame)
+        FrameReader.rows.append(len(X))
+        return super().fit(np.asarray(X), y)
+
+    def predict(self, X):
+        return super().predict(np.asarray(X))
+
+
+def test_cross_validation_encodes_frames_fold_by_fold(X, y):
+    FrameReader.rows.clear()
+    pipeline = make_pipeline(ModalityTransformer(), FrameReader(max_iter=2))
+    result = cross_validate(
+        pipeline, X, y, cv=3, scoring="accuracy", return_estimator=True
+    )
+    assert FrameReader.rows == [16, 16, 16]
+    transformers = [fitted[0] for fitted in result["estimator"]]
+    assert all(t.n_features_in_ == 5 for t in transformers)
+
+
+@pytest.mark.parametrize("modalities", ["auto", TRIPLES], ids=["auto", "list"])
+def test_notebooks_draw_the_modalities_side_by_side(X, modalities):
+    transformer = ModalityTransformer(modalities)
+    assert "sk-parallel" in transformer._repr_html_()
+    html = transformer.fit(X)._repr_html_()
+    assert "sk-parallel" in html
+    assert "ImageModality" in html
