@@ -240,7 +240,7 @@ class AudioModality(Modality):
         """Open a cell: its length is known, its samples are not yet decoded."""
         source = as_source(cell)
         if is_missing(source):
-            yield Clip(AUTO_RATE, 0, _no_samples)
+            yield Clip(AUTO_RATE, 0, partial(_read_array, np.empty(0)))
         elif isinstance(source, (str, io.BytesIO)):
             try:
                 with soundfile.SoundFile(source) as file:
@@ -289,15 +289,13 @@ class AudioModality(Modality):
         return array, int(rate)
 
 
-def _no_samples(start: int, stop: int) -> NDArray:
-    return np.empty(0, np.float32)
-
-
 def _read_file(file: soundfile.SoundFile, start: int, stop: int) -> NDArray:
     file.seek(start)
     samples = file.read(stop - start, dtype="float32", always_2d=True)
     if not len(samples):
-        raise ModalityError(f"its header declares {file.frames} samples, it has none")
+        raise ModalityError(
+            f"its header declares {file.frames} samples, and it ends before {start}"
+        )
     return samples.mean(axis=1)
 
 

@@ -136,7 +136,7 @@ def test_transparency_is_laid_on_white():
     rgba = np.zeros((1, 3, 4), np.uint8)
     rgba[0, :, 3] = [0, 51, 255]  # black: absent, a fifth, whole
     assert_array_equal(pixels(rgba, channels=1)[0, 0, :, 0], [255, 204, 0])
-    palette = Image.fromarray(np.array([[0, 1]], np.uint8), "L").convert("P")
+    palette = Image.fromarray(np.array([[0, 1]], np.uint8)).convert("P")
     content = encoded(palette, transparency=0)
     assert_array_equal(pixels(content, channels=1)[0, 0, :, 0], [255, 1])
     la = Image.merge("LA", [Image.new("L", (1, 1), 0), Image.new("L", (1, 1), 0)])
@@ -415,7 +415,7 @@ def test_fit_looks_at_a_bounded_sample():
 
 
 def test_fit_on_missing_images_alone_has_a_size():
-    modality = ImageModality().fit(frame(None, np.nan))
+    modality = ImageModality().fit(frame(None, {"bytes": None, "path": None}))
     assert modality.spec("scan").shape == (32, 32, 3)
     array, present = modality.transform(frame(None, COLOURS))
     assert_array_equal(present, [False, True])
