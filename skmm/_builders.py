@@ -178,22 +178,21 @@ def build_program(
 
 def _with_embedding(network: keras.Model, spec: ModalitySpec) -> keras.Model:
     """Make the network return its output and what its last layer takes."""
-    if not getattr(network, "inputs", None):
-        x = keras.Input(spec.shape, dtype=spec.dtype, name="input")
-        output = network(x)
-    else:
-        x, output = network.inputs, network.outputs
-    if isinstance(output, (list, tuple, dict)):
-        if len(output) != 1:
-            raise TypeError(
-                f"the builder's network must have one output, got {len(output)}."
-            )
-        output = output[0]
-    embedding = output
-    if getattr(network, "inputs", None):
+    x = [keras.Input(spec.shape, dtype=spec.dtype, name="input")]
+    graph = network
+    if not getattr(network, "inputs", None):  # a lazy Sequential has them afterwards
+        output = network(x[0])
+        if not getattr(network, "inputs", None):
+            graph = keras.Model(x, output)
+    if len(graph.outputs) != 1:
+        raise TypeError(
+            f"the builder's network must have one output, got {len(graph.outputs)}."
+        )
+    output = embedding = graph.outputs[0]
+    if graph is network:
         embedding = network.layers[-1].input
     embedding = keras.layers.Flatten(name="embedding")(embedding)
-    return keras.Model(x, {"output": output, "embedding": embedding})
+    return keras.Model(graph.inputs, {"output": output, "embedding": embedding})
 
 
 def _last_activation(network: keras.Model) -> str:

@@ -18,33 +18,43 @@ class EpochEvents(keras.callbacks.Callback):
         The estimator that is being fitted.
     context : sklearn.callback.CallbackContext
         Context of its fit.
-    fitted : dict of str to object
-        Attributes that make the estimator ready to predict, but for its weights.
-    program : Program
-        Holds the weights of the moment.
+    X, y, sample_weight : object
+        What `fit` was given.
     """
 
-    def __init__(
-        self, estimator: Any, context: Any, fitted: dict[str, Any], program: Any
-    ):
+    def __init__(self, estimator: Any, context: Any, X: Any, y: Any, sample_weight: Any):
         super().__init__()
-        self.estimator = estimator
         self.context = context
-        self.fitted = fitted
-        self.program = program
+        weights = None if sample_weight is None else {"sample_weight": sample_weight}
+        self.given = {"estimator": estimator, "X": X, "y": y, "metadata": weights}
         self.epoch: Any = None
+
+    def watch(self, fitted: dict[str, Any], program: Any) -> EpochEvents:
+        """Say where to find what makes the estimator ready to predict.
+
+        Parameters
+        ----------
+        fitted : dict of str to object
+            Its attributes, but for the weights.
+        program : Program
+            Holds the weights of the moment.
+
+        Returns
+        -------
+        self : EpochEvents
+        """
+        self.fitted, self.program = fitted, program
+        return self
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Open a task for this epoch."""
         self.epoch = self.context.subcontext(task_name="epoch")
-        self.epoch.call_on_fit_task_begin(estimator=self.estimator)
+        self.epoch.call_on_fit_task_begin(**self.given)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Close the task; stop the training if a callback asks for it."""
         stop = self.epoch.call_on_fit_task_end(
-            estimator=self.estimator,
-            metadata=logs,
-            reconstruction_attributes=self._now,
+            **self.given, reconstruction_attributes=self._now
         )
         if stop:
             self.model.stop_training = True

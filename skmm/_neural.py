@@ -150,7 +150,8 @@ class NeuralEstimator(
             if held_out is not None:
                 val_frame = self._encode(*held_out[:2], fit=False)
                 held_out = _data(val_frame, target, *held_out[1:], self._takes_present)
-            self._train(fitted, data, held_out, context, resume, one_epoch)
+            events = EpochEvents(self, context, X, y, sample_weight)
+            self._train(fitted, data, held_out, events, resume, one_epoch)
             vars(self).update(fitted)
             context.call_on_fit_task_end(
                 estimator=self, X=X, y=y, reconstruction_attributes={}
@@ -270,7 +271,7 @@ class NeuralEstimator(
         fitted: dict[str, Any],
         data: training.Data,
         held_out: training.Data | None,
-        context: Any,
+        events: EpochEvents,
         resume: bool,
         one_epoch: bool,
     ) -> None:
@@ -284,13 +285,12 @@ class NeuralEstimator(
                 program.seed_layers(seed)
             else:
                 program.initialise(seed)
-            events = EpochEvents(self, context, fitted, program)
             history = training.train(
                 program,
                 data,
                 recipe,
                 validation=held_out,
-                callbacks=[*self._keras_callbacks(), events],
+                callbacks=[*self._keras_callbacks(), events.watch(fitted, program)],
             )
             fitted["_weights"] = program.get_weights()
             if one_epoch or self.warm_start:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 from sklearn.utils.validation import validate_data
 
 from skmm import training
@@ -35,7 +36,7 @@ class _ManyModalities(NestedParams, NeuralEstimator):
     _single_params: ClassVar[dict[str, str]] = {"fusion": "fusion"}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **NeuralEstimator._parameter_constraints,
-        "modalities": [str, list, tuple],
+        "modalities": [str, list, tuple, ModalityTransformer],
         "encoders": [list, tuple, None],
         "fusion": [str, Fusion],
         "aux_weight": [Interval(Real, 0, None, closed="left")],
@@ -51,7 +52,11 @@ class _ManyModalities(NestedParams, NeuralEstimator):
         if isinstance(table, ModalityFrame):
             return table
         if fit:
-            self.transformer_ = ModalityTransformer(self.modalities)
+            transformer = self.modalities
+            if not isinstance(transformer, ModalityTransformer):
+                transformer = ModalityTransformer(transformer)
+            # A frame comes out of it, whatever scikit-learn is configured to make.
+            self.transformer_ = clone(transformer).set_output(transform="default")
             return self.transformer_.fit_transform(table, y)
         return self.transformer_.transform(table)
 
@@ -156,9 +161,11 @@ class MultimodalClassifier(_ManyModalities, NeuralClassifier):
 
     Parameters
     ----------
-    modalities : "auto" or list of (name, modality, columns), default="auto"
+    modalities : "auto", list of (name, modality, columns) or \
+ModalityTransformer, default="auto"
         How columns become modalities, as in `ModalityTransformer`; not used for a
-        `ModalityFrame`. ``"auto"`` decides as `infer_modalities` says.
+        `ModalityFrame`. ``"auto"`` decides as `infer_modalities` says. A transformer,
+        cloned, brings its `on_error`, `n_jobs` and `feature_names`.
     encoders : list of (name, encoder) or None, default=None
         Encoders for the modalities of these names: a key of ``available("encoder")``
         or an `Encoder`. Every other modality has the encoder that suits its kind.
@@ -317,9 +324,11 @@ class MultimodalRegressor(_ManyModalities, NeuralRegressor):
 
     Parameters
     ----------
-    modalities : "auto" or list of (name, modality, columns), default="auto"
+    modalities : "auto", list of (name, modality, columns) or \
+ModalityTransformer, default="auto"
         How columns become modalities, as in `ModalityTransformer`; not used for a
-        `ModalityFrame`. ``"auto"`` decides as `infer_modalities` says.
+        `ModalityFrame`. ``"auto"`` decides as `infer_modalities` says. A transformer,
+        cloned, brings its `on_error`, `n_jobs` and `feature_names`.
     encoders : list of (name, encoder) or None, default=None
         Encoders for the modalities of these names: a key of ``available("encoder")``
         or an `Encoder`. Every other modality has the encoder that suits its kind.

@@ -1,0 +1,179 @@
+"""Users' own networks train, are searched and are refused as they should be."""
+
+import keras
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.model_selection import GridSearchCV
+
+from skmm import BaseNNClassifier, BaseNNRegressor
+from skmm._builders import builder_parameters
+
+X, Y = load_iris(return_X_y=True)
+
+
+def plain(spec, n_outputs, units=8):
+    """As skmm calls it: the spec and the number of logits."""
+    x = keras.Input(spec.shape)
+    hidden = keras.layers.Dense(units, activation="relu", name="hidden")(x)
+    return keras.Model(x, keras.layers.Dense(n_outputs)(hidden))
+
+
+# In the style of scikeras' documentation: https://adriangb.com/scikeras
+def scikeras_style(hidden_layer_sizes, meta, compile_kwargs):
+    model = keras.Sequential()
+    model.add(keras.layers.Input(shape=(meta["n_features_in_"],)))
+    for size in hidden_layer_sizes:
+        model.add(keras.layers.Dense(size, activation="relu"))
+    if meta["target_type_"] == "binary":
+        units, activation, loss = 1, "sigmoid", "binary_crossentropy"
+    else:
+        units, activation = meta["n_classes_"], "softmax"
+        loss = "sparse_categorical_crossentropy"
+    model.add(keras.layers.Dense(units, activation=activation))
+    model.compile(loss=loss, optimizer=compile_kwargs["optimizer"])
+    return model
+
+
+def fitted(network, X=X, y=Y, **params):
+    params = {"epochs": 15, "learning_rate": 0.02, "random_state": 0, **params}
+    return BaseNNClassifier(network, **params).fit(X, y)
+
+
+def test_a_plain_builder_gives_logits():
+    model = fitted(plain)
+    assert model.score(X, Y) > 0.9
+    assert model.transform(X).shape == (150, 8)
+    assert [layer.name for layer in model.network_.layers][1] == "hidden"
+
+
+def test_a_builder_in_scikeras_style_runs_unchanged():
+    model = fitted(scikeras_style, network_params={"hidden_layer_sizes": (10,)})
+    assert model.score(X, Y) > 0.9
+    np.testing.assert_allclose(
+        model.predict_proba(X), model.network_.predict(X, verbose=0), atol=1e-5
+    )
+
+
+def test_the_same_builder_takes_two_classes():
+    two = Y < 2
+    model = fitted(
+        scikeras_style,
+        X[two],
+        np.array(["a", "b"])[Y[two]],
+        network_params={"hidden_layer_sizes": (10,)},
+    )
+    assert model.score(X[two], np.array(["a", "b"])[Y[two]]) == 1.0
+    assert model.predict_proba(X[:1]).shape == (1, 2)
+
+
+def test_a_builders_arguments_are_searched():
+    grid = {"network__hidden_layer_sizes": [(4,), (8, 4)], "learning_rate": [0.01]}
+    search = GridSearchCV(BaseNNClassifier(scikeras_style, epochs=2), grid, cv=2)
+    search.fit(X, Y)
+    sizes = search.best_estimator_.network_params["hidden_layer_sizes"]
+    assert sizes == search.best_params_["network__hidden_layer_sizes"]
+    kernels = [w.shape[1] for w in search.best_estimator_._weights[::2]]
+    assert kernels == [*sizes, 3]
+
+
+def test_searching_does_not_touch_the_users_dict():
+    params = {"units": 4}
+    model = BaseNNClassifier(plain, network_params=params)
+    clone(model).set_params(network__units=16)
+    model.set_params(network__units=32)
+    assert params == {"units": 4}
+    assert model.get_params()["network__units"] == 32
+
+
+def test_arguments_and_defaults_are_listed():
+    assert builder_parameters(plain) == {"units": 8}
+    assert BaseNNClassifier(plain).get_params()["network__units"] == 8
+
+
+def test_an_unknown_argument_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"no argument 'unit'.*\['units'\]"):
+        fitted(plain, network_params={"unit": 3})
+
+
+def test_what_a_builder_returns_is_checked():
+    with pytest.raises(TypeError, match=r"must return a keras.Model, got int"):
+        fitted(lambda n_outputs: 3)
+
+
+def test_two_outputs_are_refused():
+    def two(spec, n_outputs):
+        x = keras.Input(spec.shape)
+        return keras.Model(x, [keras.layers.Dense(n_outputs)(x) for _ in range(2)])
+
+    with pytest.raises(TypeError, match="one output, got 2"):
+        fitted(two)
+
+
+def test_seeds_reach_weights_of_any_layer():
+    class Shift(keras.layers.Layer):
+        def build(self, shape):
+            self.shift = self.add_weight(
+                shape=shape[1:], initializer="random_normal", name="shift"
+            )
+
+        def call(self, x):
+            return x + self.shift
+
+    def shifted(spec, n_outputs):
+        layers = [keras.layers.Input(spec.shape), Shift(), keras.layers.Dense(n_outputs)]
+        return keras.Sequential(layers)
+
+    same = [fitted(shifted, epochs=1, random_state=s).predict_proba(X) for s in (0, 0, 1)]
+    np.testing.assert_array_equal(same[0], same[1])
+    assert not np.allclose(same[0], same[2])
+
+
+def test_a_subclassed_model_trains():
+    class Own(keras.Model):
+        def __init__(self, n_outputs):
+            super().__init__()
+            self.head = keras.layers.Dense(n_outputs)
+
+        def call(self, x):
+            return self.head(x)
+
+    model = fitted(lambda n_outputs: Own(n_outputs), learning_rate=0.2)
+    assert model.score(X, Y) > 0.8
+
+
+def test_a_network_without_input_layer_is_built():
+    def lazy(n_outputs):
+        return keras.Sequential([keras.layers.Dense(n_outputs, activation="softmax")])
+
+    assert fitted(lazy, learning_rate=0.2).score(X, Y) > 0.8
+
+
+def test_a_regressors_own_loss_sees_the_target_as_it_is():
+    y = X[:, 3] * 100 + 1000
+
+    def constant(n_outputs):
+        return keras.Sequential(
+            [
+                keras.layers.Input((4,)),
+                keras.layers.Dense(n_outputs, kernel_initializer="zeros"),
+            ]
+        )
+
+    model = BaseNNRegressor(constant, loss="mae", epochs=1, random_state=0).fit(X, y)
+    assert model.history_["loss"][0] == pytest.approx(np.mean(y), rel=0.01)
+
+
+def test_images_reach_the_builder_in_their_own_shape():
+    def conv(spec, n_outputs):
+        assert spec.shape == (6, 6, 1)
+        x = keras.Input(spec.shape)
+        h = keras.layers.Conv2D(4, 3, activation="relu")(x)
+        h = keras.layers.GlobalAveragePooling2D()(h)
+        return keras.Model(x, keras.layers.Dense(n_outputs)(h))
+
+    rng = np.random.default_rng(0)
+    y = np.arange(40) % 2
+    images = rng.normal(size=(40, 6, 6, 1)) + y[:, None, None, None]
+    assert fitted(conv, images, y, epochs=30).score(images, y) > 0.9
