@@ -197,8 +197,7 @@ class TimeSeriesModality(Modality):
         """
         channels = slice(first, first + values.shape[-1])
         z = (values - self.mean_[channels]) / self.scale_[channels]
-        z = np.clip(z, -LARGEST, LARGEST)
-        z = z / np.hypot(1.0, z / LIMIT)
+        z = z / np.hypot(1.0, z / LIMIT)  # hypot: the square of z may overflow
         length, n_steps = z.shape[-2], self.n_steps_
         span = max(n_steps, length, self.length_)
         if span == n_steps:

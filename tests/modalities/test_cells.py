@@ -1,6 +1,7 @@
 """Cells are read alike whatever holds them, and none fails without its place."""
 
 import os
+import threading
 import warnings
 from pathlib import Path
 
@@ -102,6 +103,7 @@ def test_bytes_win_over_the_path_of_a_dict(tmp_path):
     path = tmp_path / "a.bin"
     path.write_bytes(b"path")
     assert as_source({"bytes": b"bytes", "path": str(path)}).read() == b"bytes"
+    assert as_source({"bytes": b"", "path": str(path)}).read() == b""
     assert as_source({"bytes": None, "path": str(path)}) == str(path)
     assert as_source({"bytes": None, "path": None}) is None
 
@@ -203,6 +205,20 @@ def test_the_first_unreadable_cell_is_named(n_jobs):
     assert (e.value.column, e.value.row) == ("a", 70)
     assert 'on_error="missing"' in str(e.value)
     assert isinstance(e.value.__cause__, ValueError)
+
+
+def test_the_first_row_is_named_even_if_another_fails_sooner():
+    later_failed = threading.Event()
+
+    def decode(cell, row, column):
+        if row == 70:
+            later_failed.set()
+        elif row != 10 or not later_failed.wait(timeout=60):
+            return True
+        raise ValueError("bad")
+
+    with pytest.raises(CellError, match="row 10:"):
+        decode_cells(_frame(), decode, n_jobs=2)
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])

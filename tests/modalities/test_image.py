@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from skmm.exceptions import CellError, MissingModalityWarning, ModalityError
-from skmm.modalities.image import ImageModality
+from skmm.modalities.image import _LOADING, ImageModality
 
 RNG = np.random.default_rng(0)
 COLOURS = RNG.integers(0, 256, (6, 4, 3), dtype=np.uint8)
@@ -328,13 +328,20 @@ def test_unreadable_images_can_count_as_missing():
     assert not array[1:].any()
 
 
-@pytest.mark.parametrize("side", [8_100, 10_000, 100_000])
-def test_absurd_dimensions_are_refused_from_the_header(side):
+@pytest.mark.parametrize(
+    ("side", "said"),
+    [
+        (8_100, "header declares 8100 x 8100 pixels"),
+        (10_000, "header declares 10000 x 10000 pixels"),  # of which Pillow warns
+        (100_000, "10000000000 pixels"),  # which Pillow refuses
+    ],
+)
+def test_absurd_dimensions_are_refused_from_the_header(side, said):
     X = frame(png_header(side, side))
-    with pytest.raises(CellError, match=r"pixels"):
+    with pytest.raises(CellError, match=said):
         ImageModality().fit(X)
     fitted = ImageModality().fit(frame(GREYS))
-    with pytest.raises(CellError, match=r"pixels"):
+    with pytest.raises(CellError, match=said):
         fitted.transform(X)
 
 
@@ -404,6 +411,20 @@ def test_threads_give_the_same_bits():
     a, b = one.transform(X, n_jobs=1), two.transform(X, n_jobs=2)
     assert_array_equal(a.array, b.array)
     assert_array_equal(a.present, b.present)
+
+
+def test_one_thread_at_a_time_loads_images_that_were_given():
+    locked = []
+
+    class Watched(Image.Image):
+        def load(self):
+            locked.append(_LOADING.locked())
+            return super().load()
+
+    image = Image.new("L", (4, 6))
+    image.__class__ = Watched
+    ImageModality().fit(frame(image))
+    assert locked[0]
 
 
 def test_fit_looks_at_a_bounded_sample():

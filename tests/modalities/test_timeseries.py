@@ -104,6 +104,12 @@ def test_outliers_are_squashed_and_keep_their_order():
     assert array[3] == -3
 
 
+def test_the_largest_values_over_the_smallest_deviation_are_finite():
+    modality = TimeSeriesModality().fit(frame([1e-150, -1e-150]))
+    array = modality.transform(frame([1e38, -1e38])).array
+    assert_array_equal(array[0, :, 0], [3, -3])
+
+
 def test_large_offsets_lose_no_precision():
     times = 1.7e9 + np.arange(100.0)
     array = arrays(times)[0, :, 0]
