@@ -1,0 +1,62 @@
+"""The mean of what is present."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from skmm.fusion._base import Fusion
+from skmm.layers import MaskedPooling
+
+__all__ = ["MeanFusion"]
+
+
+class MeanFusion(Fusion):
+    """Project every embedding and take the mean over the modalities present.
+
+    ``z = sum_m a_m (P_m h_m + b_m) / max(1, sum_m a_m)`` with h_m of shape
+    (batch, d_m), a_m of shape (batch,) and z of shape (batch, units). It knows
+    missing modalities by itself; z is 0 where all are absent.
+
+    Parameters
+    ----------
+    units : int, default=64
+        Number of units of z, 1 or more.
+    dropout : float, default=0.1
+        Share of z's units that are dropped in training, 0 to 1.
+
+    See Also
+    --------
+    skmm.fusion.gated.GatedFusion : The same with learned weights.
+
+    Notes
+    -----
+    It has ``(d_m + 1) * units`` weights for each modality.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from skmm.fusion.mean import MeanFusion
+    >>> embeddings = [keras.Input((64,)), keras.Input((32,))]
+    >>> MeanFusion(units=16).fuse(embeddings, keras.Input((2,)), []).shape
+    (None, 16)
+    """
+
+    def __init__(self, units: int = 64, dropout: float = 0.1):
+        self.units = units
+        self.dropout = dropout
+
+    def fuse(self, embeddings: list[Any], present: Any, logits: list[Any]) -> Any:
+        """Add the layers; returns (batch, units)."""
+        projected = [
+            keras.layers.Dense(self.units, name=f"fusion_project_{m}")(embedding)
+            for m, embedding in enumerate(embeddings)
+        ]
+        joint = projected[0]
+        if len(embeddings) > 1:
+            joint = keras.layers.Concatenate(name="fusion_concat")(projected)
+        shape = (len(embeddings), self.units)
+        stacked = keras.layers.Reshape(shape, name="fusion_stack")(joint)
+        mean = MaskedPooling(name="fusion_mean")(stacked, present)
+        return keras.layers.Dropout(self.dropout, name="fusion_dropout")(mean)

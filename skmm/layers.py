@@ -1,0 +1,434 @@
+"""Keras layers that encoders, fusions and estimators share.
+
+Each is serialisable, and each weight ``w`` has its initializer in the attribute
+``w_initializer``, by which training draws it anew from a seed. Must not import
+pandas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+__all__ = [
+    "AbsentEmbedding",
+    "CategoryEmbedding",
+    "FeatureScale",
+    "FoldAxis",
+    "MaskMissing",
+    "MaskedPooling",
+    "Mixture",
+    "Observed",
+    "PositionEmbedding",
+    "UnfoldAxis",
+]
+
+Shape = tuple[int | None, ...]
+
+register = keras.saving.register_keras_serializable(package="skmm")
+
+
+@register
+class AbsentEmbedding(keras.layers.Layer):
+    """Put a learned vector in the place of what absent rows would have.
+
+    ``h~ = where(a > 0, h, e)`` with h of shape (batch, ..., d), a of shape (batch,)
+    and e of shape (d,). Nothing of an absent row's h reaches the output, be it NaN.
+
+    Parameters
+    ----------
+    index : int, default=0
+        Which column of ``present`` tells about this modality.
+    absent_initializer : str or keras.Initializer, default="zeros"
+        Start of e. Zeros is the mean of a normalised embedding.
+    **kwargs : dict
+        Keyword arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(
+        self, index: int = 0, absent_initializer: Any = "zeros", **kwargs: Any
+    ):
+        super().__init__(**kwargs)
+        self.index = index
+        self.absent_initializer = keras.initializers.get(absent_initializer)
+
+    def build(self, embedding_shape: Shape, present_shape: Shape) -> None:
+        """Make the vector of shape (d,)."""
+        self.absent = self.add_weight(
+            name="absent",
+            shape=(embedding_shape[-1],),
+            initializer=self.absent_initializer,
+        )
+
+    def call(self, embedding: Any, present: Any) -> Any:
+        """Replace rows of `embedding` (batch, ..., d) by `present` (batch, n)."""
+        here = present[:, self.index] > 0
+        here = ops.reshape(here, (-1,) + (1,) * (len(embedding.shape) - 1))
+        return ops.where(here, embedding, self.absent)
+
+    def compute_output_shape(
+        self, embedding_shape: Shape, present_shape: Shape
+    ) -> Shape:
+        """Return the shape of the embedding."""
+        return embedding_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        initializer = keras.initializers.serialize(self.absent_initializer)
+        return {
+            **super().get_config(),
+            "index": self.index,
+            "absent_initializer": initializer,
+        }
+
+
+@register
+class MaskMissing(keras.layers.Layer):
+    """Turn NaN into 0 and tell the network where it was.
+
+    ``[where(o, x, 0); i]`` along the last axis, where o is 1 for what is observed
+    and i is o or 1 - o.
+
+    Parameters
+    ----------
+    indicator : {"observed", "missing", None}, default="observed"
+        What to append: o, under which zero padding looks as missing as NaN does;
+        1 - o, which leaves complete data alone; or nothing.
+    **kwargs : dict
+        Keyword arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, indicator: str | None = "observed", **kwargs: Any):
+        super().__init__(**kwargs)
+        self.indicator = indicator
+
+    def call(self, x: Any) -> Any:
+        """Return (batch, ..., d or 2 d) for `x` of shape (batch, ..., d)."""
+        missing = ops.isnan(x)
+        filled = ops.where(missing, 0.0, x)
+        if self.indicator is None:
+            return filled
+        appended = missing if self.indicator == "missing" else ~missing
+        return ops.concatenate([filled, ops.cast(appended, x.dtype)], axis=-1)
+
+    def compute_output_shape(self, x_shape: Shape) -> Shape:
+        """Return the shape with its last axis doubled where an indicator is."""
+        width = x_shape[-1] or 0
+        return (*x_shape[:-1], width if self.indicator is None else 2 * width)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        return {**super().get_config(), "indicator": self.indicator}
+
+
+@register
+class Observed(keras.layers.Layer):
+    """Tell which steps, tokens, windows or images hold anything.
+
+    Parameters
+    ----------
+    n_axes : int, default=1
+        Number of trailing axes that make one item. An item is observed if any of
+        its numbers is no NaN; with 0, each token id is one, and 0 is padding.
+    window : tuple of int, default=()
+        Where n_axes is 1: number of neighbours, along each axis between the first
+        and the last, that count as one item.
+    **kwargs : dict
+        Keyword arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, n_axes: int = 1, window: Sequence[int] = (), **kwargs: Any):
+        super().__init__(**kwargs)
+        self.n_axes = n_axes
+        self.window = tuple(window)
+
+    def call(self, x: Any) -> Any:
+        """Return bool of shape (batch, items), or (batch, *items)."""
+        if not self.n_axes:
+            return ops.not_equal(x, 0)
+        observed = ops.any(~ops.isnan(x), axis=tuple(range(-self.n_axes, 0)))
+        if not self.window:
+            return observed
+        places = ops.cast(ops.expand_dims(observed, -1), "float32")
+        pooled = ops.max_pool(places, self.window, self.window, padding="same")
+        return ops.squeeze(pooled, -1) > 0
+
+    def compute_output_spec(self, x: Any) -> keras.KerasTensor:
+        """Describe the mask."""
+        shape = x.shape[: len(x.shape) - self.n_axes]
+        if self.window:
+            pairs = zip(shape[1:], self.window, strict=True)
+            shape = (shape[0], *(-(-n // size) for n, size in pairs))
+        return keras.KerasTensor(shape, dtype="bool")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        return {**super().get_config(), "n_axes": self.n_axes, "window": self.window}
+
+
+@register
+class MaskedPooling(keras.layers.Layer):
+    """Pool over what is observed; 0 where nothing is.
+
+    ``sum_t o_t x_t / max(1, sum_t o_t)`` with x of shape (batch, ..., d) and o of
+    shape (batch, ...): t runs over all axes between.
+
+    Parameters
+    ----------
+    mode : {"mean", "sqrt", "max"}, default="mean"
+        The mean as above; the sum divided by the square root of the count, under
+        which longer rows are larger; the largest value.
+    **kwargs : dict
+        Keyword arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, mode: str = "mean", **kwargs: Any):
+        super().__init__(**kwargs)
+        self.mode = mode
+        self.supports_masking = True  # an input's Keras mask may end here
+
+    def compute_mask(self, *args: Any, **kwargs: Any) -> None:
+        """Return None: the pooled vector has no places that could be masked."""
+
+    def call(self, x: Any, observed: Any = None) -> Any:
+        """Return (batch, d); everything is observed where `observed` is None."""
+        axes = tuple(range(1, len(x.shape) - 1))
+        if observed is None:
+            observed = ops.ones_like(x[..., 0])
+        weight = ops.expand_dims(ops.cast(observed, x.dtype), -1)
+        count = ops.sum(weight, axis=axes)
+        if self.mode == "max":
+            top = ops.max(x * weight - 1e9 * (1 - weight), axis=axes)
+            return ops.where(count > 0, top, 0.0)
+        count = ops.maximum(count, 1)
+        total = ops.sum(x * weight, axis=axes)
+        return total / (ops.sqrt(count) if self.mode == "sqrt" else count)
+
+    def compute_output_shape(
+        self, x_shape: Shape, observed_shape: Shape | None = None
+    ) -> Shape:
+        """Return (batch, d)."""
+        return (x_shape[0], x_shape[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        return {**super().get_config(), "mode": self.mode}
+
+
+@register
+class CategoryEmbedding(keras.layers.Layer):
+    """Put a learned vector in the place of each category code.
+
+    ``[x_1, ..., x_p, E_1[c_1], ..., E_k[c_k]]``: the last k columns hold codes, the
+    j-th from 0 to ``cardinalities[j] - 1``; all E_j are rows of one table.
+
+    Parameters
+    ----------
+    cardinalities : sequence of int
+        Number of codes of each of the last k columns.
+    embedding_dim : int, default=8
+        Number of numbers in a vector.
+    embeddings_initializer : str or keras.Initializer, default="uniform"
+        Start of the table: small, so that a category that training never sees
+        says next to nothing.
+    **kwargs : dict
+        Keyword arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(
+        self,
+        cardinalities: Sequence[int],
+        embedding_dim: int = 8,
+        embeddings_initializer: Any = "uniform",
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.cardinalities = tuple(cardinalities)
+        self.embedding_dim = embedding_dim
+        self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
+
+    def build(self, x_shape: Shape) -> None:
+        """Make one table of shape (sum(cardinalities), embedding_dim)."""
+        self.embeddings = self.add_weight(
+            name="embeddings",
+            shape=(sum(self.cardinalities), self.embedding_dim),
+            initializer=self.embeddings_initializer,
+        )
+
+    def call(self, x: Any) -> Any:
+        """Return (batch, p + k * embedding_dim) for `x` of shape (batch, p + k)."""
+        sizes = np.array(self.cardinalities, dtype="int32")
+        first = np.cumsum(sizes, dtype="int32") - sizes
+        numbers, codes = ops.split(x, [x.shape[-1] - len(sizes)], axis=-1)
+        rows = ops.clip(ops.cast(codes, "int32"), 0, sizes - 1) + first
+        vectors = ops.take(self.embeddings, rows, axis=0)
+        flat = ops.reshape(vectors, (-1, len(sizes) * self.embedding_dim))
+        return ops.concatenate([numbers, flat], axis=-1)
+
+    def compute_output_shape(self, x_shape: Shape) -> Shape:
+        """Return (batch, p + k * embedding_dim)."""
+        n_codes = len(self.cardinalities)
+        width = (x_shape[-1] or 0) + n_codes * (self.embedding_dim - 1)
+        return (x_shape[0], width)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        return {
+            **super().get_config(),
+            "cardinalities": self.cardinalities,
+            "embedding_dim": self.embedding_dim,
+            "embeddings_initializer": keras.initializers.serialize(
+                self.embeddings_initializer
+            ),
+        }
+
+
+@register
+class FeatureScale(keras.layers.Layer):
+    """Multiply every feature by a learned number: ``x * s``, s of shape (d,).
+
+    Parameters
+    ----------
+    scale_initializer : str or keras.Initializer, default="ones"
+        Start of s.
+    **kwargs : dict
+        Keyword arguments of `keras.layers.Layer`.
+
+    References
+    ----------
+    Holzmüller, Grinsztajn and Steinwart (2024). Better by Default: Strong Pre-Tuned
+    MLPs and Boosted Trees on Tabular Data. arXiv:2407.04491, section 3 (scaling
+    layer).
+    """
+
+    def __init__(self, scale_initializer: Any = "ones", **kwargs: Any):
+        super().__init__(**kwargs)
+        self.scale_initializer = keras.initializers.get(scale_initializer)
+
+    def build(self, x_shape: Shape) -> None:
+        """Make s of shape (d,)."""
+        self.scale = self.add_weight(
+            name="scale", shape=(x_shape[-1],), initializer=self.scale_initializer
+        )
+
+    def call(self, x: Any) -> Any:
+        """Return `x` of shape (batch, d), scaled."""
+        return x * self.scale
+
+    def compute_output_shape(self, x_shape: Shape) -> Shape:
+        """Return the shape of `x`."""
+        return x_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        initializer = keras.initializers.serialize(self.scale_initializer)
+        return {**super().get_config(), "scale_initializer": initializer}
+
+
+@register
+class PositionEmbedding(keras.layers.Layer):
+    """Add a learned vector to every place: ``x + p``, p of shape (t, d).
+
+    Parameters
+    ----------
+    positions_initializer : str or keras.Initializer, default="uniform"
+        Start of p.
+    **kwargs : dict
+        Keyword arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, positions_initializer: Any = "uniform", **kwargs: Any):
+        super().__init__(**kwargs)
+        self.positions_initializer = keras.initializers.get(positions_initializer)
+
+    def build(self, x_shape: Shape) -> None:
+        """Make p of shape (t, d)."""
+        self.positions = self.add_weight(
+            name="positions",
+            shape=x_shape[1:],
+            initializer=self.positions_initializer,
+        )
+
+    def call(self, x: Any) -> Any:
+        """Return `x` of shape (batch, t, d) with its places told apart."""
+        return x + self.positions
+
+    def compute_output_shape(self, x_shape: Shape) -> Shape:
+        """Return the shape of `x`."""
+        return x_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        initializer = keras.initializers.serialize(self.positions_initializer)
+        return {**super().get_config(), "positions_initializer": initializer}
+
+
+@register
+class FoldAxis(keras.layers.Layer):
+    """Lay the second axis into the first: (batch, k, ...) becomes (batch * k, ...)."""
+
+    def call(self, x: Any) -> Any:
+        """Return `x`, the k items of a row one after another."""
+        return ops.reshape(x, (-1, *x.shape[2:]))
+
+    def compute_output_shape(self, x_shape: Shape) -> Shape:
+        """Return (batch * k, ...)."""
+        return (None, *x_shape[2:])
+
+
+@register
+class UnfoldAxis(keras.layers.Layer):
+    """Undo `FoldAxis`: (batch * k, ...) becomes (batch, k, ...).
+
+    Parameters
+    ----------
+    size : int
+        k, the number of items of a row.
+    **kwargs : dict
+        Keyword arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, size: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.size = size
+
+    def call(self, x: Any) -> Any:
+        """Return `x`, the items of a row on an axis of their own."""
+        return ops.reshape(x, (-1, self.size, *x.shape[1:]))
+
+    def compute_output_shape(self, x_shape: Shape) -> Shape:
+        """Return (batch, k, ...)."""
+        return (None, self.size, *x_shape[1:])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        return {**super().get_config(), "size": self.size}
+
+
+@register
+class Mixture(keras.layers.Layer):
+    """Mix the modalities that are present, by weights that sum to one.
+
+    ``z = sum_m w_m * v_m`` with ``w = softmax_m(s_m, or -inf where absent)``; the
+    M vectors v_m have shape (batch, h), s has shape (batch, M * k), k being h or 1.
+    Where no modality is present, all count as present.
+    """
+
+    def call(self, values: list[Any], scores: Any, present: Any) -> Any:
+        """Return z of shape (batch, h); `present` has shape (batch, M)."""
+        stacked = ops.stack(values, axis=1)
+        scores = ops.reshape(scores, (-1, len(values), scores.shape[-1] // len(values)))
+        here = ops.expand_dims(present > 0, -1)
+        here = here | ~ops.any(here, axis=1, keepdims=True)
+        weights = ops.softmax(ops.where(here, scores, -1e9), axis=1)
+        return ops.sum(weights * stacked, axis=1)
+
+    def compute_output_shape(
+        self, values_shape: list[Shape], scores_shape: Shape, present_shape: Shape
+    ) -> Shape:
+        """Return (batch, h)."""
+        return values_shape[0]
