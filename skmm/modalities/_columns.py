@@ -357,7 +357,14 @@ def _parse(values: NDArray) -> pd.Series:
 
 
 def _label(value: Any) -> str:
-    """Text of a category; the same for 85255, 85255.0 and "85255"; "" if blank."""
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+    """Text of a category, "" if blank; what compares equal reads alike.
+
+    1, 1.0, True and Decimal("1.00") are one key for pandas, so one label too.
+    """
+    if isinstance(value, Decimal):
+        value = float(value)
+    if isinstance(value, BOOLEANS):
+        value = int(value)
+    elif isinstance(value, (float, np.floating)) and float(value).is_integer():
         value = int(value)
     return str(value).strip()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any, Self, TypedDict
 
 import numpy as np
@@ -91,10 +90,10 @@ class TabularModality(Modality):
     >>> X = pd.DataFrame({"age": [31.0, None, 54.0], "sex": ["F", "M", None]})
     >>> table = TabularModality().fit(X)
     >>> table.spec("clinical").feature_names
-    ('age', 'missingindicator_age', 'sex_F', 'sex_M', 'missingindicator_sex')
+    ('age', 'sex_F', 'sex_M', 'missingindicator_age', 'missingindicator_sex')
     >>> table.transform(X).array.round(2)
-    array([[-0.95,  0.  ,  1.  ,  0.  ,  0.  ],
-           [ 0.  ,  1.  ,  0.  ,  1.  ,  0.  ],
+    array([[-0.95,  1.  ,  0.  ,  0.  ,  0.  ],
+           [ 0.  ,  0.  ,  1.  ,  1.  ,  0.  ],
            [ 0.95,  0.  ,  0.  ,  0.  ,  1.  ]], dtype=float32)
     """
 
@@ -141,18 +140,27 @@ class TabularModality(Modality):
                 f"this table was fitted on {len(self.columns_)} columns "
                 f"{self.column_names_}, got {X.shape[1]}: {list(X.columns)}."
             )
-        present = np.zeros(len(X), dtype=bool)
-        blocks = [np.zeros((len(X), 0), dtype=np.float32)]
-        codes: list[NDArray] = []
-        for j, column in enumerate(self.columns_):
-            if column["kind"] == "empty":
-                continue
-            block, gaps = _ENCODE[column["kind"]](X.iloc[:, j], column, on_error)
-            (codes if column["is_coded"] else blocks).append(block)
-            if column["has_gaps"]:
-                blocks.append(gaps[:, None])
-            present |= ~gaps
-        array = np.concatenate([*blocks, *codes], axis=1, dtype=np.float32)
+        gaps = np.ones(X.shape, dtype=bool)
+        blocks, codes = [], []
+        if numeric := self._places("number", "boolean"):
+            numbers = _numbers(X.iloc[:, numeric], on_error)
+            gaps[:, numeric] = np.isnan(numbers)
+            blocks.append(_scaled(numbers, [self.columns_[j] for j in numeric]))
+        for j in self._places("date"):
+            dates = as_dates(X.iloc[:, j], on_error)
+            gaps[:, j] = np.isnat(dates)
+            blocks.append(_date_features(dates, self.columns_[j]))
+        for j in self._places("category"):
+            code, gaps[:, j] = _codes(X.iloc[:, j], self.columns_[j], on_error)
+            n_categories = len(self.columns_[j]["categories"])
+            if self.columns_[j]["is_coded"]:
+                codes.append(code)
+            else:
+                blocks.append(code == np.arange(1, n_categories + 1))
+        indicated = [j for j, column in enumerate(self.columns_) if column["has_gaps"]]
+        parts = [*blocks, gaps[:, indicated], *codes]
+        array = np.concatenate(parts, axis=1, dtype=np.float32)
+        present = np.any(~gaps, axis=1)
         array[~present] = 0
         return Encoded(array, present)
 
@@ -190,7 +198,7 @@ class TabularModality(Modality):
         kind = _forced_kind(column) if is_forced else kind_of(column)
         learned = _Column(
             kind=kind,
-            has_gaps=has_gaps,
+            has_gaps=has_gaps and kind != "empty",
             center=0.0,
             scale=math.inf,
             cycles=[],
@@ -214,33 +222,36 @@ class TabularModality(Modality):
         counts = np.bincount(codes[codes >= 0], minlength=len(labels))
         return sorted(np.array(labels, object)[counts >= self.min_frequency])
 
+    def _places(self, *kinds: Kind) -> list[int]:
+        return [j for j, column in enumerate(self.columns_) if column["kind"] in kinds]
+
     def _feature_names(self) -> list[str]:
-        """Name the columns of the array; no two alike."""
-        names: list[str] = []
-        codes: list[str] = []
-        for label, column in zip(self.column_names_, self.columns_, strict=True):
-            (codes if column["is_coded"] else names).extend(_features(label, column))
-            if column["has_gaps"] and column["kind"] != "empty":
-                names.append(f"missingindicator_{label}")
-        unique: dict[str, None] = {}
-        for name in [*names, *codes]:
-            while name in unique:
-                name += "_"
-            unique[name] = None
-        return list(unique)
+        """Name the columns of the array, in the order of `transform`; no two alike."""
+        columns = list(zip(self.column_names_, self.columns_, strict=True))
+        names = [str(columns[j][0]) for j in self._places("number", "boolean")]
+        for label, column in (columns[j] for j in self._places("date")):
+            names.append(str(label))
+            for cycle in column["cycles"]:
+                names += [f"{label}_{cycle}_sin", f"{label}_{cycle}_cos"]
+        for label, column in columns:
+            if not column["is_coded"]:
+                names += [f"{label}_{category}" for category in column["categories"]]
+        names += [f"missingindicator_{label}" for label, c in columns if c["has_gaps"]]
+        names += [str(label) for label, column in columns if column["is_coded"]]
+        return _distinct(names)
 
 
 def _forced_kind(column: pd.Series) -> Kind:
     return "empty" if missing(column).all() else "category"
 
 
-def _features(label: object, column: _Column) -> Iterator[str]:
-    if column["kind"] in ("number", "boolean", "date") or column["is_coded"]:
-        yield str(label)
-    for cycle in column["cycles"]:
-        yield from (f"{label}_{cycle}_sin", f"{label}_{cycle}_cos")
-    if not column["is_coded"]:
-        yield from (f"{label}_{category}" for category in column["categories"])
+def _distinct(names: list[str]) -> list[str]:
+    unique: dict[str, None] = {}
+    for name in names:
+        while name in unique:
+            name += "_"
+        unique[name] = None
+    return list(unique)
 
 
 def _center_and_scale(numbers: NDArray) -> tuple[float, float]:
@@ -256,47 +267,44 @@ def _center_and_scale(numbers: NDArray) -> tuple[float, float]:
     return 2 * float(center), 2 * float(scale)
 
 
-def _scaled(numbers: NDArray, column: _Column) -> NDArray:
+def _numbers(X: pd.DataFrame, on_error: str) -> NDArray:
+    """Read columns of numbers; all at once where they are plain and finite."""
+    if all(isinstance(t, np.dtype) and t.kind in "biuf" for t in X.dtypes):
+        numbers = X.to_numpy(dtype=np.float64)
+        if not np.isinf(numbers).any():
+            return numbers
+    columns = [as_numbers(X.iloc[:, j], on_error) for j in range(X.shape[1])]
+    return np.column_stack(columns)
+
+
+def _scaled(numbers: NDArray, columns: list[_Column]) -> NDArray:
     """Centre, scale and smoothly clip; what is missing becomes 0, the median."""
+    center = np.array([column["center"] for column in columns])
+    scale = np.array([column["scale"] for column in columns])
     with np.errstate(over="ignore"):
-        z = (numbers / 2 - column["center"] / 2) / (column["scale"] / 2)
-    z = np.clip(np.nan_to_num(z, copy=False, nan=0.0), -1e9, 1e9)
+        z = (numbers / 2 - center / 2) / (scale / 2)
+    z = np.clip(z, -1e9, 1e9)
+    z[np.isnan(z)] = 0
     return z / np.sqrt(1 + (z / CLIP) ** 2)
 
 
-def _encode_numbers(
-    cells: pd.Series, column: _Column, on_error: str
-) -> tuple[NDArray, NDArray]:
-    numbers = as_numbers(cells, on_error)
-    gaps = np.isnan(numbers)
-    return _scaled(numbers, column)[:, None], gaps
-
-
-def _encode_dates(
-    cells: pd.Series, column: _Column, on_error: str
-) -> tuple[NDArray, NDArray]:
-    dates = as_dates(cells, on_error)
-    gaps = np.isnat(dates)
-    features = [_scaled(_days(dates), column)]
+def _date_features(dates: NDArray, column: _Column) -> NDArray:
+    features = [_scaled(_days(dates)[:, np.newaxis], [column])]
     for cycle in column["cycles"]:
         angle = 2 * np.pi * _phase(dates, cycle)
         features += [np.sin(angle), np.cos(angle)]
     block = np.column_stack(features)
-    block[gaps] = 0
-    return block, gaps
+    block[np.isnat(dates)] = 0
+    return block
 
 
-def _encode_categories(
-    cells: pd.Series, column: _Column, on_error: str
-) -> tuple[NDArray, NDArray]:
+def _codes(cells: pd.Series, column: _Column, on_error: str) -> tuple[NDArray, NDArray]:
+    """Codes from 1 as one column, 0 for missing and unseen; and which are missing."""
     codes, labels = as_labels(cells, on_error)
     places = {text: i for i, text in enumerate(column["categories"], start=1)}
     # Position -1, the last, is where as_labels points for what is missing.
     lookup = np.array([*(places.get(text, 0) for text in labels), 0])
-    known = lookup[codes][:, None]
-    if column["is_coded"]:
-        return known, codes < 0
-    return known == np.arange(1, len(places) + 1), codes < 0
+    return lookup[codes][:, np.newaxis], codes < 0
 
 
 def _varies(phase: NDArray) -> bool:
@@ -317,11 +325,3 @@ def _phase(dates: NDArray, cycle: str) -> NDArray:
     if cycle == "weekday":
         return np.floor(days) % 7 / 7
     return days % 1
-
-
-_ENCODE = {
-    "number": _encode_numbers,
-    "boolean": _encode_numbers,
-    "date": _encode_dates,
-    "category": _encode_categories,
-}

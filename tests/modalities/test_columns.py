@@ -181,6 +181,13 @@ def test_labels_that_read_alike_are_one():
     assert codes.tolist() == [0, 0, 0, 0, -1, -1, 1]
 
 
+@pytest.mark.parametrize(
+    "cell", [1, 1.0, True, np.True_, np.float32(1), Decimal("1.00")]
+)
+def test_a_label_does_not_depend_on_the_rows_around_it(cell):
+    assert as_labels(series(cell))[1] == as_labels(series(1, cell, "a"))[1][:1] == ["1"]
+
+
 @pytest.mark.parametrize("dtype", ["str", "category", object])
 def test_labels_are_the_same_for_every_dtype(dtype):
     codes, labels = as_labels(series("b", None, "a", "b", dtype=dtype))
