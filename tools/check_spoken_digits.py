@@ -5,7 +5,7 @@ probabilities of the two models, in repeated cross-validation::
 
     python tools/check_spoken_digits.py
 
-No model of skmm takes part: the data is judged, not the package.
+No model of skmm takes part: the data is judged, not the package. Takes minutes.
 """
 
 from __future__ import annotations

@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from functools import partial
 
 import numpy as np
@@ -62,11 +60,3 @@ def test_data_and_target_can_be_had_as_a_pair(load, as_frame):
     assert type(X) is type(bunch.data)
     assert X.shape == bunch.data.shape
     np.testing.assert_array_equal(np.asarray(y), np.asarray(bunch.target))
-
-
-def test_data_is_loaded_without_keras():
-    code = (
-        "import sys, skmm.datasets; skmm.datasets.load_spoken_digits();"
-        "sys.exit(bool({'keras', 'tensorflow'} & set(sys.modules)))"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
