@@ -83,3 +83,13 @@ def seed_state_of(network: Any) -> list[Any]:
         for v in network.variables
         if id(v) not in weights and v.name == "seed_generator_state"
     ]
+
+
+def adam_slots(optimizer: Any) -> tuple[list[Any], list[Any]]:
+    """First and second moments of a built Adam, in the order of its variables."""
+    return list(optimizer._momentums), list(optimizer._velocities)
+
+
+def decays(optimizer: Any, variable: Any) -> bool:
+    """Whether a Keras optimizer applies its weight decay to this variable."""
+    return bool(optimizer.weight_decay) and optimizer._use_weight_decay(variable)

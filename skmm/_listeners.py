@@ -22,7 +22,9 @@ class EpochEvents(keras.callbacks.Callback):
         What `fit` was given.
     """
 
-    def __init__(self, estimator: Any, context: Any, X: Any, y: Any, sample_weight: Any):
+    def __init__(
+        self, estimator: Any, context: Any, X: Any, y: Any, sample_weight: Any
+    ):
         super().__init__()
         self.context = context
         weights = None if sample_weight is None else {"sample_weight": sample_weight}

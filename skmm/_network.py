@@ -8,18 +8,19 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Sequence
-
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from skmm.encoders._base import Encoder
 from skmm.frame import ModalitySpec
 from skmm.fusion._base import Fusion
 from skmm.layers import AbsentEmbedding
 
-__all__ = ["multimodal_network", "unimodal_network"]
+__all__ = ["fill_room", "multimodal_network", "roomy", "unimodal_network"]
 
 
 @keras.saving.register_keras_serializable(package="skmm")
@@ -57,6 +58,63 @@ class ModalityDropout(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs."""
         return {**super().get_config(), "rate": self.rate}
+
+
+def roomy(spec: ModalitySpec) -> ModalitySpec:
+    """Round the sizes up that differ from one fold to the next.
+
+    The folds of one table then share a network: the longest text, the longest series,
+    the number of n-grams and of categories are seldom the same in two of them.
+
+    Parameters
+    ----------
+    spec : ModalitySpec
+        What the data are.
+
+    Returns
+    -------
+    spec : ModalitySpec
+        Sizes with three significant bits; the names of features, which no network
+        needs, are left out.
+    """
+    shape = spec.shape
+    if spec.vocabulary_size or spec.kind == "timeseries":
+        shape = (_round_up(shape[0], 8), *shape[1:])
+    return dataclasses.replace(
+        spec,
+        shape=shape,
+        feature_names=None,
+        vocabulary_size=spec.vocabulary_size and _round_up(spec.vocabulary_size, 64),
+        cardinalities=tuple(_round_up(n, 16) for n in spec.cardinalities),
+    )
+
+
+def _round_up(n: int, step: int) -> int:
+    step = max(step, 1 << max(n.bit_length() - 3, 0))
+    return -(-n // step) * step
+
+
+def fill_room(array: NDArray, spec: ModalitySpec) -> NDArray:
+    """Pad the first axis of a row's array to what a roomy spec asks for.
+
+    Parameters
+    ----------
+    array : ndarray of shape (n_samples, n, ...)
+        The data.
+    spec : ModalitySpec
+        As `roomy` made it.
+
+    Returns
+    -------
+    array : ndarray of shape (n_samples, *spec.shape)
+        Filled with NaN, or with 0 where there is none, as padding is everywhere.
+    """
+    if array.shape[1:] == spec.shape:
+        return array
+    filler = np.nan if array.dtype.kind == "f" else 0
+    padded = np.full((len(array), *spec.shape), filler, dtype=array.dtype)
+    padded[:, : array.shape[1]] = array
+    return padded
 
 
 def unimodal_network(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -32,8 +32,9 @@ from sklearn.utils.validation import (
 from skmm import training
 from skmm._compat import Interval, StrOptions, check_sample_weight, take_rows
 from skmm._listeners import EpochEvents
+from skmm._network import fill_room, roomy
 from skmm._targets import ClassTarget, NumberTarget
-from skmm.frame import ModalityFrame
+from skmm.frame import ModalityFrame, ModalitySpec
 
 __all__ = ["NeuralEstimator"]
 
@@ -146,10 +147,10 @@ class NeuralEstimator(
             )
             frame = self._encode(*train_rows[:2], fit=not resume)
             fitted = self._start(frame, target, resume)
-            data = _data(frame, target, *train_rows[1:], self._takes_present)
+            data = self._data(frame, target, *train_rows[1:])
             if held_out is not None:
                 val_frame = self._encode(*held_out[:2], fit=False)
-                held_out = _data(val_frame, target, *held_out[1:], self._takes_present)
+                held_out = self._data(val_frame, target, *held_out[1:])
             events = EpochEvents(self, context, X, y, sample_weight)
             self._train(fitted, data, held_out, events, resume, one_epoch)
             vars(self).update(fitted)
@@ -331,9 +332,25 @@ class NeuralEstimator(
 
     # -- the network -------------------------------------------------------------
 
-    @property
-    def _takes_present(self) -> bool:
-        return True
+    def _network_specs(self, specs: Iterable[ModalitySpec]) -> list[ModalitySpec]:
+        """What the network is built for: the data, and some room."""
+        return [roomy(spec) for spec in specs]
+
+    def _arrays(self, frame: ModalityFrame) -> list[NDArray]:
+        """Inputs of the network, in order."""
+        specs = self._network_specs(frame.specs.values())
+        arrays = frame.arrays.values()
+        return [fill_room(a, spec) for a, spec in zip(arrays, specs, strict=True)]
+
+    def _data(
+        self,
+        frame: ModalityFrame,
+        target: ClassTarget | NumberTarget,
+        y: NDArray,
+        weight: NDArray,
+    ) -> training.Data:
+        weight = (weight / weight.mean()).astype(np.float32)
+        return training.Data(self._arrays(frame), target.encode(y), weight)
 
     def _borrow(self, fitted: dict[str, Any], untrained: bool = False) -> Any:
         """Borrow the program of these fitted attributes from the pool."""
@@ -350,9 +367,7 @@ class NeuralEstimator(
         self._check_specs(frame)
         with self._borrow(vars(self)) as program:
             program.set_weights(self._weights)
-            return training.predict(
-                program, _arrays(frame, self._takes_present), outputs
-            )
+            return training.predict(program, self._arrays(frame), outputs)
 
     def _check_specs(self, frame: ModalityFrame) -> None:
         found = tuple(frame.specs.values())
@@ -401,22 +416,6 @@ class NeuralEstimator(
         tags.target_tags.multi_output = True
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-
-def _arrays(frame: ModalityFrame, takes_present: bool) -> list[NDArray]:
-    arrays = list(frame.arrays.values())
-    return [*arrays, frame.present.astype(np.float32)] if takes_present else arrays
-
-
-def _data(
-    frame: ModalityFrame,
-    target: ClassTarget | NumberTarget,
-    y: NDArray,
-    weight: NDArray,
-    takes_present: bool,
-) -> training.Data:
-    weight = (weight / weight.mean()).astype(np.float32)
-    return training.Data(_arrays(frame, takes_present), target.encode(y), weight)
 
 
 def _describe(specs: ArrayLike) -> list[str]:

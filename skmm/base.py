@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Self
 
 import keras
@@ -19,7 +19,7 @@ from skmm._neural import NeuralEstimator
 from skmm._scikeras import translate
 from skmm._tasks import NeuralClassifier, NeuralRegressor
 from skmm.encoders._base import Encoder
-from skmm.frame import ModalityFrame
+from skmm.frame import ModalityFrame, ModalitySpec
 from skmm.modalities.vector import VectorModality
 
 __all__ = ["BaseNNClassifier", "BaseNNRegressor"]
@@ -99,9 +99,8 @@ class _OneModality(NestedParams, NeuralEstimator):
         spec = self._modality.spec("x")
         return ModalityFrame({"x": array}, {"x": spec}, present[:, None])
 
-    @property
-    def _takes_present(self) -> bool:
-        return False
+    def _network_specs(self, specs: Iterable[ModalitySpec]) -> list[ModalitySpec]:
+        return list(specs) if self._is_builder else super()._network_specs(specs)
 
     def _components(self, frame: ModalityFrame) -> dict[str, Any]:
         (spec,) = frame.specs.values()
@@ -126,7 +125,7 @@ class _OneModality(NestedParams, NeuralEstimator):
         if self._is_builder:
             return object()
         return training.program_key(
-            fitted["_specs"],
+            self._network_specs(fitted["_specs"]),
             [fitted["encoder_"]],
             self._loss(fitted),
             self.optimizer,
@@ -134,7 +133,7 @@ class _OneModality(NestedParams, NeuralEstimator):
         )
 
     def _make_program(self, fitted: dict[str, Any]) -> training.Program:
-        (spec,) = fitted["_specs"]
+        (spec,) = self._network_specs(fitted["_specs"])
         loss = self._loss(fitted)
         optimizer = training.make_optimizer(
             self.optimizer, self.learning_rate, self.weight_decay

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.utils.validation import validate_data
 
@@ -60,6 +61,9 @@ class _ManyModalities(NestedParams, NeuralEstimator):
             return self.transformer_.fit_transform(table, y)
         return self.transformer_.transform(table)
 
+    def _arrays(self, frame: ModalityFrame) -> list[Any]:
+        return [*super()._arrays(frame), frame.present.astype(np.float32)]
+
     def _components(self, frame: ModalityFrame) -> dict[str, Any]:
         given = dict(self.encoders or [])
         unknown = set(given) - set(frame.names)
@@ -88,7 +92,7 @@ class _ManyModalities(NestedParams, NeuralEstimator):
 
     def _program_key(self, fitted: dict[str, Any]) -> Any:
         return training.program_key(
-            fitted["_specs"],
+            self._network_specs(fitted["_specs"]),
             [*fitted["encoders_"].values(), fitted["fusion_"]],
             self._loss(fitted),
             self.modality_dropout,
@@ -100,7 +104,7 @@ class _ManyModalities(NestedParams, NeuralEstimator):
         loss = self._loss(fitted)
         with seeded_build(fitted["_fit_seed"]):
             network = multimodal_network(
-                fitted["_specs"],
+                self._network_specs(fitted["_specs"]),
                 list(fitted["encoders_"].values()),
                 fitted["fusion_"],
                 sum(loss.sizes),
@@ -111,6 +115,12 @@ class _ManyModalities(NestedParams, NeuralEstimator):
             self.optimizer, self.learning_rate, self.weight_decay
         )
         return training.Program(network, loss, optimizer)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        return tags
 
     def _unimodal_scores(
         self, fitted: dict[str, Any], program: Any, held_out: Any, score: Any
@@ -135,7 +145,7 @@ def _from_keras(X: Any) -> Any:
     """A dict or list of arrays, as Keras takes them, as a table of arrays."""
     if isinstance(X, (list, tuple)) and X and all(np.ndim(x) > 1 for x in X):
         X = {f"input_{i}": array for i, array in enumerate(X)}
-    if not isinstance(X, Mapping):
+    if not isinstance(X, Mapping) or issparse(X):  # one sparse format is a dict
         return X
     arrays = {str(name): np.asarray(array) for name, array in X.items()}
     lengths = {name: len(array) for name, array in arrays.items() if array.ndim}

@@ -122,10 +122,16 @@ def test_seeds_reach_weights_of_any_layer():
             return x + self.shift
 
     def shifted(spec, n_outputs):
-        layers = [keras.layers.Input(spec.shape), Shift(), keras.layers.Dense(n_outputs)]
+        layers = [
+            keras.layers.Input(spec.shape),
+            Shift(),
+            keras.layers.Dense(n_outputs),
+        ]
         return keras.Sequential(layers)
 
-    same = [fitted(shifted, epochs=1, random_state=s).predict_proba(X) for s in (0, 0, 1)]
+    same = [
+        fitted(shifted, epochs=1, random_state=s).predict_proba(X) for s in (0, 0, 1)
+    ]
     np.testing.assert_array_equal(same[0], same[1])
     assert not np.allclose(same[0], same[2])
 

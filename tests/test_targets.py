@@ -43,7 +43,9 @@ def test_multiclass():
     assert_array_equal(target.decode(LOGITS), [3, 7])
     assert_allclose(target.probabilities(LOGITS).sum(axis=1), 1, rtol=1e-6)
     assert_allclose(
-        np.exp(target.log_probabilities(LOGITS)), target.probabilities(LOGITS), rtol=1e-5
+        np.exp(target.log_probabilities(LOGITS)),
+        target.probabilities(LOGITS),
+        rtol=1e-5,
     )
 
 
@@ -55,7 +57,9 @@ def test_multilabel_keeps_its_columns():
     assert_array_equal(target.decode(LOGITS), [[1, 0, 1], [0, 0, 1]])
     assert target.probabilities(LOGITS).shape == (2, 3)
     assert_allclose(
-        np.exp(target.log_probabilities(LOGITS)), target.probabilities(LOGITS), rtol=1e-5
+        np.exp(target.log_probabilities(LOGITS)),
+        target.probabilities(LOGITS),
+        rtol=1e-5,
     )
 
 

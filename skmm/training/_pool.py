@@ -11,7 +11,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from skmm.frame import ModalitySpec
@@ -52,7 +51,7 @@ def program_key(
     Parameters
     ----------
     specs : sequence of ModalitySpec
-        The modalities; names of features make no difference.
+        The modalities.
     components : sequence of estimator
         Recipes of the network's parts.
     *others : object
@@ -68,7 +67,7 @@ def program_key(
         parts = [_plain(c) for c in [*components, *others]]
     except TypeError:
         return object()
-    return (*(replace(spec, feature_names=None) for spec in specs), *parts)
+    return (*specs, *parts)
 
 
 def _plain(value: Any) -> Hashable:

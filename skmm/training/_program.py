@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from skmm._compat import layers_of, seed_state_of
 from skmm.training._losses import Loss
+from skmm.training._optimizers import update
 
 __all__ = ["Program", "predict"]
 
@@ -118,7 +119,7 @@ class Program:
                 variables,
                 unconnected_gradients=tf.UnconnectedGradients.ZERO,
             )
-            self.optimizer.apply(gradients, variables)
+            update(self.optimizer, gradients, variables)
             total += loss * tf.cast(tf.shape(rows)[0], tf.float32)
         return total
 

@@ -77,9 +77,7 @@ def test_predictions_do_not_depend_on_the_other_rows(build, data):
 def test_several_outputs_at_once(build, data):
     program = build()
     program.initialise(0)
-    logits, embedding = training.predict(
-        program, data.arrays, ["logits", "embedding"]
-    )
+    logits, embedding = training.predict(program, data.arrays, ["logits", "embedding"])
     assert logits.shape == (50, 3)
     assert embedding.shape == (50, program.n_features_out)
 
