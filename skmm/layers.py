@@ -424,7 +424,10 @@ class Mixture(keras.layers.Layer):
         scores = ops.reshape(scores, (-1, len(values), scores.shape[-1] // len(values)))
         here = ops.expand_dims(present > 0, -1)
         here = here | ~ops.any(here, axis=1, keepdims=True)
-        weights = ops.softmax(ops.where(here, scores, -1e9), axis=1)
+        scores = ops.where(here, scores, -1e9)
+        # Written out because ops.softmax warns where there is one modality.
+        powers = ops.exp(scores - ops.max(scores, axis=1, keepdims=True))
+        weights = powers / ops.sum(powers, axis=1, keepdims=True)
         return ops.sum(weights * stacked, axis=1)
 
     def compute_output_shape(

@@ -39,7 +39,17 @@ def finite_numbers(x: Any, spec: ModalitySpec, indicator: str | None) -> Any:
     Returns
     -------
     numbers : KerasTensor of shape (batch, ..., d) or (batch, ..., 2 * d)
+
+    Raises
+    ------
+    ModalityError
+        If the numbers are token ids, whose size means nothing.
     """
+    if spec.vocabulary_size:
+        raise ModalityError(
+            f"modality {spec.name!r} holds token ids, and its encoder reads numbers; "
+            'take the encoder "embedding_bag" for text.'
+        )
     if spec.dtype == "uint8" or (spec.kind == "image" and spec.dtype == "float16"):
         x = keras.layers.Rescaling(1 / 127.5, -1.0, name=f"{spec.name}_rescale")(x)
     if may_have_gaps(spec):

@@ -113,6 +113,7 @@ class TransformerEncoder(Encoder):
             self.num_heads,
             max(1, self.units // self.num_heads),
             dropout=self.dropout,
+            use_bias=False,
             name=f"{name}_attention",
         )
         y = layers.LayerNormalization(name=f"{name}_norm_attention")(x)

@@ -1,0 +1,370 @@
+"""Every encoder and every fusion, found by the registry, keeps its contract."""
+
+import inspect
+import pickle
+from functools import cache
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.base import clone
+
+from skmm import ModalitySpec, available
+from skmm._compat import layers_of
+from skmm._components import component_class, resolve
+from skmm.exceptions import ModalityError
+from skmm.layers import AbsentEmbedding
+
+ENCODERS = available("encoder")
+FUSIONS = available("fusion")
+COMPONENTS = [("encoder", k) for k in ENCODERS] + [("fusion", k) for k in FUSIONS]
+
+SPECS = {
+    "table": ModalitySpec(
+        "m", "tabular", (6,), "float32", "mlp", cardinalities=(3, 12)
+    ),
+    "vector": ModalitySpec("m", "vector", (5,), "float32", "mlp"),
+    "tokens": ModalitySpec(
+        "m", "text", (9,), "int32", "embedding_bag", vocabulary_size=20
+    ),
+    "series": ModalitySpec("m", "timeseries", (12, 3), "float32", "cnn"),
+    "image": ModalitySpec("m", "image", (8, 8, 1), "uint8", "cnn"),
+    "sound": ModalitySpec("m", "audio", (20, 8, 1), "float16", "cnn"),
+    "images": ModalitySpec("m", "image", (3, 9, 8, 3), "float16", "cnn"),
+}
+N_ROWS = 6
+ABSENT = 4  # a row that has no such modality: zeros
+GAPS = 2  # a row that has it, with gaps
+WIDTHS = (4, 7, 5)  # of the embeddings that a fusion joins
+N_OUTPUTS = 3
+
+
+def rows(spec: ModalitySpec, seed: int = 0) -> np.ndarray:
+    """Rows as the data half makes them: gaps, padding, an absent row of zeros."""
+    rng = np.random.default_rng(seed)
+    shape = (N_ROWS, *spec.shape)
+    if spec.vocabulary_size:
+        x = rng.integers(1, spec.vocabulary_size, shape)
+        x[GAPS, 4:] = 0
+    elif spec.kind == "image":
+        x = rng.integers(0, 256, shape).astype(spec.dtype)
+    else:
+        x = rng.normal(size=shape)
+        for j, n in enumerate(spec.cardinalities, len(shape) - 1 - 3):
+            x[:, j] = rng.integers(0, n, N_ROWS)
+    if spec.dtype.startswith("float") and spec.kind != "tabular":
+        x[GAPS, : spec.shape[0] // 2] = np.nan
+    x[ABSENT] = 0
+    return x.astype(spec.dtype)
+
+
+@cache
+def encoding(key: str, name: str) -> keras.Model:
+    """The network of an encoder on its own."""
+    return make_encoding(resolve("encoder", key), SPECS[name])
+
+
+def make_encoding(encoder, spec: ModalitySpec) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    x = keras.Input(spec.shape, dtype=spec.dtype, name=spec.name)
+    return keras.Model(x, encoder.encode(x, spec))
+
+
+@cache
+def embed(key: str, name: str):
+    """The same network, traced once for any number of rows."""
+    network, spec = encoding(key, name), SPECS[name]
+    signature = tf.TensorSpec((None, *spec.shape), spec.dtype)
+    return tf.function(lambda x: network(x), input_signature=[signature])
+
+
+def accepts(key: str, name: str) -> bool:
+    """Whether the encoder takes such arrays; what it refuses, it refuses politely."""
+    encoder, spec = resolve("encoder", key), SPECS[name]
+    if len(spec.shape) not in encoder.ranks:
+        return False
+    try:
+        encoding(key, name)
+    except ModalityError as error:
+        assert repr(spec.name) in str(error)
+        return False
+    return True
+
+
+TAKEN = [(k, name) for k in ENCODERS for name in SPECS if accepts(k, name)]
+each_encoding = pytest.mark.parametrize(("key", "name"), TAKEN)
+
+
+@cache
+def joining(key: str, n_modalities: int) -> keras.Model:
+    """Embeddings, of which absent ones are replaced, through a fusion."""
+    keras.utils.set_random_seed(0)
+    fusion = resolve("fusion", key)
+    inputs = [keras.Input((d,), name=f"h{m}") for m, d in enumerate(WIDTHS)]
+    inputs = inputs[:n_modalities]
+    present = keras.Input((n_modalities,), name="present")
+    embeddings = [
+        AbsentEmbedding(m, absent_initializer="normal", name=f"absent{m}")(h, present)
+        for m, h in enumerate(inputs)
+    ]
+    logits = [
+        keras.layers.Dense(N_OUTPUTS, name=f"logits{m}")(h)
+        for m, h in enumerate(embeddings)
+    ]
+    return keras.Model([*inputs, present], fusion.fuse(embeddings, present, logits))
+
+
+def embeddings(n_modalities: int) -> list[np.ndarray]:
+    """Embeddings of N_ROWS rows and which are present: all, one, none, ..."""
+    rng = np.random.default_rng(1)
+    values = [rng.normal(size=(N_ROWS, d)).astype("float32") for d in WIDTHS]
+    present = np.array(
+        [[1, 1, 1], [1, 0, 0], [0, 1, 0], [0, 1, 1], [0, 0, 0], [1, 0, 1]], "float32"
+    )
+    return [*values[:n_modalities], present[:, :n_modalities]]
+
+
+def gradients(network: keras.Model, inputs) -> dict[str, np.ndarray]:
+    """Gradient of a random projection of the output by each trainable weight."""
+    with tf.GradientTape() as tape:
+        output = network(inputs)
+        direction = np.random.default_rng(2).normal(size=output.shape)
+        target = tf.reduce_sum(output * direction.astype("float32"))
+    found = tape.gradient(target, network.trainable_variables)
+    return {
+        v.path: None if g is None else np.asarray(tf.convert_to_tensor(g))
+        for v, g in zip(network.trainable_variables, found, strict=True)
+    }
+
+
+def assert_all_learn(found: dict[str, np.ndarray]) -> None:
+    assert found
+    for path, gradient in found.items():
+        assert gradient is not None, path
+        assert np.isfinite(gradient).all(), path
+        assert np.any(gradient), path
+
+
+def assert_redrawable(network: keras.Model) -> None:
+    """Training draws every weight anew by its layer's `<weight>_initializer`."""
+    initializers = {}
+    for layer in layers_of(network):
+        for weight in layer.weights:
+            names = f"{weight.name}_initializer", "recurrent_initializer"
+            found = [n for n in names if hasattr(layer, n)]
+            initializers.setdefault(weight.path, []).extend(found)
+    assert all(initializers.values()), initializers
+
+
+def test_discovery_finds_the_core_components():
+    core = {"cnn", "embedding_bag", "mlp", "rnn", "transformer"}
+    assert core <= set(ENCODERS)
+    assert {"concat", "gated", "late", "mean"} <= set(FUSIONS)
+
+
+@pytest.mark.parametrize(("kind", "key"), COMPONENTS)
+def test_a_file_holds_one_component_named_after_it(kind, key):
+    component = component_class(kind, key)
+    assert component.__name__.lower() == key.replace("_", "") + kind
+    assert component.__name__.endswith(kind.capitalize())
+    assert inspect.getmodule(component).__all__ == [component.__name__]
+
+
+@pytest.mark.parametrize(("kind", "key"), COMPONENTS)
+def test_init_only_assigns(kind, key):
+    component = component_class(kind, key)
+    given = {name: object() for name in component().get_params()}
+    assert vars(component(**given)) == given
+
+
+@pytest.mark.parametrize(("kind", "key"), COMPONENTS)
+def test_clone_keeps_every_parameter(kind, key):
+    component = resolve(kind, key)
+    for name, value in component.get_params().items():
+        if isinstance(value, (int, float)):
+            component.set_params(**{name: type(value)(value + 1)})
+    copy = clone(component)
+    assert copy is not component
+    assert copy.get_params() == component.get_params()
+    assert copy.get_params() != type(component)().get_params() or not vars(component)
+
+
+@pytest.mark.parametrize(("kind", "key"), COMPONENTS)
+def test_parameters_are_plain_values(kind, key):
+    for value in resolve(kind, key).get_params().values():
+        parts = value if isinstance(value, tuple) else (value,)
+        assert all(isinstance(p, (bool, int, float, str, type(None))) for p in parts)
+
+
+@pytest.mark.parametrize("key", ENCODERS)
+def test_every_rank_of_an_encoder_is_taken(key):
+    taken = {len(SPECS[name].shape) for k, name in TAKEN if k == key}
+    assert taken == set(resolve("encoder", key).ranks)
+
+
+@each_encoding
+def test_an_embedding_is_a_finite_vector_of_units(key, name):
+    embedding = embed(key, name)(rows(SPECS[name]))
+    assert embedding.shape == (N_ROWS, resolve("encoder", key).units)
+    assert embedding.dtype == "float32"
+    assert np.isfinite(embedding).all()
+
+
+@each_encoding
+def test_every_weight_of_an_encoder_learns(key, name):
+    assert_all_learn(gradients(encoding(key, name), rows(SPECS[name])))
+
+
+@each_encoding
+def test_every_weight_of_an_encoder_can_be_drawn_anew(key, name):
+    assert_redrawable(encoding(key, name))
+
+
+@each_encoding
+def test_an_embedding_depends_on_its_row_alone(key, name):
+    network, x = embed(key, name), rows(SPECS[name])
+    order = np.random.default_rng(3).permutation(N_ROWS)
+    expected = np.asarray(network(x))
+    np.testing.assert_allclose(network(x[order]), expected[order], atol=2e-5)
+    np.testing.assert_allclose(network(x[1:2]), expected[1:2], atol=2e-5)
+
+
+@each_encoding
+def test_training_mixes_no_rows_either(key, name):
+    encoder = resolve("encoder", key).set_params(dropout=0.0)
+    network, x = make_encoding(encoder, SPECS[name]), rows(SPECS[name])
+    other = rows(SPECS[name], seed=9)
+    other[0] = x[0]
+    expected = network(x, training=True)[0]
+    np.testing.assert_allclose(network(other, training=True)[0], expected, atol=2e-5)
+
+
+@each_encoding
+def test_rows_differ_so_do_embeddings(key, name):
+    embedding = np.asarray(embed(key, name)(rows(SPECS[name])))
+    for row in (1, 2, 3, 5):
+        assert np.abs(embedding[0] - embedding[row]).max() > 1e-3
+
+
+@each_encoding
+def test_an_encoder_keeps_nothing_and_builds_the_same_again(key, name):
+    encoder, spec = resolve("encoder", key), SPECS[name]
+    before = pickle.dumps(encoder)
+    first, second = make_encoding(encoder, spec), make_encoding(encoder, spec)
+    assert pickle.dumps(encoder) == before
+    assert len(before) < 1000
+    assert first.get_config()["layers"] == second.get_config()["layers"]
+
+
+@each_encoding
+def test_layers_are_named_after_the_modality(key, name):
+    layers = encoding(key, name).layers[1:]
+    assert layers and all(layer.name.startswith("m_") for layer in layers)
+
+
+@each_encoding
+def test_an_encoder_is_serialisable(key, name):
+    network, x = encoding(key, name), rows(SPECS[name])
+    copy = keras.Model.from_config(network.get_config())
+    copy.set_weights(network.get_weights())
+    np.testing.assert_array_equal(copy(x), network(x))
+
+
+@each_encoding
+def test_an_encoder_runs_compiled_for_any_number_of_rows(key, name):
+    x = rows(SPECS[name])
+    expected = encoding(key, name)(x)
+    for n in (1, N_ROWS):
+        found = embed(key, name)(x[:n])
+        np.testing.assert_allclose(found, expected[:n], atol=2e-5)
+
+
+@each_encoding
+def test_values_of_an_absent_row_change_nothing(key, name):
+    spec = SPECS[name]
+    network = embed(key, name)
+    present = np.ones((N_ROWS, 1), "float32")
+    present[ABSENT] = 0
+    absent = AbsentEmbedding(absent_initializer="normal")
+    x, other = rows(spec), rows(spec)
+    other[ABSENT] = rows(spec, seed=5)[GAPS]
+    expected = absent(network(x), present)
+    np.testing.assert_array_equal(absent(network(other), present), expected)
+    assert np.any(expected[ABSENT])
+
+
+@pytest.mark.parametrize("n_modalities", [1, 3])
+@pytest.mark.parametrize("key", FUSIONS)
+def test_a_fusion_gives_one_finite_vector(key, n_modalities):
+    fusion = resolve("fusion", key)
+    width = N_OUTPUTS if fusion.produces_logits else fusion.units
+    fused = joining(key, n_modalities)(embeddings(n_modalities))
+    assert fused.shape == (N_ROWS, width)
+    assert fused.dtype == "float32"
+    assert np.isfinite(fused).all()
+
+
+@pytest.mark.parametrize("key", FUSIONS)
+def test_every_weight_of_a_fusion_learns(key):
+    found = gradients(joining(key, 3), embeddings(3))
+    own = {path: g for path, g in found.items() if path.startswith("fusion_")}
+    assert_all_learn(own or found)
+
+
+@pytest.mark.parametrize("key", FUSIONS)
+def test_every_weight_of_a_fusion_can_be_drawn_anew(key):
+    assert_redrawable(joining(key, 3))
+
+
+@pytest.mark.parametrize("key", FUSIONS)
+def test_a_fused_row_depends_on_that_row_alone(key):
+    network, inputs = joining(key, 3), embeddings(3)
+    order = np.random.default_rng(3).permutation(N_ROWS)
+    expected = np.asarray(network(inputs))
+    fused = network([x[order] for x in inputs])
+    np.testing.assert_allclose(fused, expected[order], atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [7.0, np.nan, np.inf])
+@pytest.mark.parametrize("key", FUSIONS)
+def test_an_absent_embedding_changes_nothing(key, value):
+    network, inputs = joining(key, 3), embeddings(3)
+    expected = network(inputs)
+    present = inputs[-1]
+    changed = [
+        np.where(present[:, m : m + 1] > 0, h, np.float32(value))
+        for m, h in enumerate(inputs[:-1])
+    ]
+    np.testing.assert_array_equal(network([*changed, present]), expected)
+
+
+@pytest.mark.parametrize("key", FUSIONS)
+def test_a_present_embedding_changes_something(key):
+    network, inputs = joining(key, 3), embeddings(3)
+    expected = np.asarray(network(inputs))
+    for m in range(3):
+        changed = list(inputs)
+        changed[m] = inputs[m] + 1
+        moved = np.abs(network(changed) - expected).max(axis=1) > 1e-6
+        np.testing.assert_array_equal(moved, inputs[-1][:, m] > 0)
+
+
+@pytest.mark.parametrize("key", FUSIONS)
+def test_a_fusion_keeps_nothing_and_is_serialisable(key):
+    fusion = resolve("fusion", key)
+    assert len(pickle.dumps(fusion)) < 1000
+    assert vars(fusion) == fusion.get_params()
+    network, inputs = joining(key, 3), embeddings(3)
+    copy = keras.Model.from_config(network.get_config())
+    copy.set_weights(network.get_weights())
+    np.testing.assert_array_equal(copy(inputs), network(inputs))
+    own = [layer.name for layer in network.layers if "fusion" in layer.name]
+    assert own and all(name.startswith("fusion_") for name in own)
+
+
+@pytest.mark.parametrize("key", FUSIONS)
+def test_a_fusion_compiles_by_xla(key):
+    network, inputs = joining(key, 3), embeddings(3)
+    compiled = tf.function(lambda *x: network(list(x)), jit_compile=True)
+    np.testing.assert_allclose(compiled(*inputs), network(inputs), atol=1e-5)
