@@ -42,6 +42,7 @@ string_column_names = _get_feature_names
 check_feature_names_in = _check_feature_names_in
 output_config = _get_output_config
 VisualBlock = _VisualBlock
+numpy_namespace = numpy_namespace
 
 _BUILD_LOCK = threading.RLock()
 
@@ -64,7 +65,7 @@ def seeded_build(seed: int) -> Iterator[None]:
 
 
 def layers_of(layer: Any) -> list[Any]:
-    """A layer and all layers inside it, depth first.
+    """List a layer and all layers inside it, depth first.
 
     ``Model.layers`` stops at the first level; only the private method descends into
     layers that hold layers (bidirectional, attention, recurrent cells).

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -62,8 +62,8 @@ class NeuralEstimator(
 ):
     """The scikit-learn contract around one network.
 
-    Subclasses say how data is read (`_check_X`, `_encode`), how the network is built
-    (`_components`, `_program_key`, `_make_program`) and what the target is
+    Subclasses say how data is read (`_check_table`, `_encode`), how the network is
+    built (`_components`, `_program_key`, `_make_program`) and what the target is
     (`_check_y`, `_fit_target`).
     """
 
@@ -90,7 +90,7 @@ class NeuralEstimator(
     # -- what subclasses decide --------------------------------------------------
 
     @abstractmethod
-    def _check_X(self, X: Any, reset: bool) -> Any:
+    def _check_table(self, X: Any, reset: bool) -> Any:
         """Check X as scikit-learn does; return something `take_rows` can index."""
 
     @abstractmethod
@@ -148,12 +148,13 @@ class NeuralEstimator(
             frame = self._encode(*train_rows[:2], fit=not resume)
             fitted = self._start(frame, target, resume)
             data = self._data(frame, target, *train_rows[1:])
+            validation_data = None
             if held_out is not None:
                 val_frame = self._encode(*held_out[:2], fit=False)
-                held_out = self._data(val_frame, target, *held_out[1:])
+                validation_data = self._data(val_frame, target, *held_out[1:])
             events = EpochEvents(self, context, X, y, sample_weight)
-            self._train(fitted, data, held_out, events, resume, one_epoch)
-            vars(self).update(fitted)
+            self._train(fitted, data, validation_data, events, resume, one_epoch)
+            self.__dict__.update(fitted)
             context.call_on_fit_task_end(
                 estimator=self, X=X, y=y, reconstruction_attributes={}
             )
@@ -168,7 +169,7 @@ class NeuralEstimator(
                 f"This {type(self).__name__} estimator requires y to be passed, but "
                 "the target y is None."
             )
-        table = self._check_X(X, reset=reset)
+        table = self._check_table(X, reset=reset)
         y = self._check_y(y)
         check_consistent_length(table, y)
         weight = check_sample_weight(
@@ -333,11 +334,11 @@ class NeuralEstimator(
     # -- the network -------------------------------------------------------------
 
     def _network_specs(self, specs: Iterable[ModalitySpec]) -> list[ModalitySpec]:
-        """What the network is built for: the data, and some room."""
+        """Describe what the network is built for: the data, and some room."""
         return [roomy(spec) for spec in specs]
 
     def _arrays(self, frame: ModalityFrame) -> list[NDArray]:
-        """Inputs of the network, in order."""
+        """List the inputs of the network, in order."""
         specs = self._network_specs(frame.specs.values())
         arrays = frame.arrays.values()
         return [fill_room(a, spec) for a, spec in zip(arrays, specs, strict=True)]
@@ -363,9 +364,9 @@ class NeuralEstimator(
     def _apply(self, X: Any, *outputs: str) -> list[NDArray]:
         """Run the trained network on X."""
         check_is_fitted(self)
-        frame = self._encode(self._check_X(X, reset=False), None, fit=False)
+        frame = self._encode(self._check_table(X, reset=False), None, fit=False)
         self._check_specs(frame)
-        with self._borrow(vars(self)) as program:
+        with self._borrow(self.__dict__) as program:
             program.set_weights(self._weights)
             return training.predict(program, self._arrays(frame), outputs)
 
@@ -381,7 +382,7 @@ class NeuralEstimator(
     def network_(self) -> keras.Model:
         """A `keras.Model` with the trained weights, built anew at each access."""
         check_is_fitted(self)
-        program = self._make_program(vars(self))
+        program = self._make_program(self.__dict__)
         program.set_weights(self._weights)
         return program.model
 
@@ -418,5 +419,5 @@ class NeuralEstimator(
         return tags
 
 
-def _describe(specs: ArrayLike) -> list[str]:
-    return [f"{s.name}: {s.kind} {s.shape} {s.dtype}" for s in specs]  # type: ignore
+def _describe(specs: Iterable[ModalitySpec]) -> list[str]:
+    return [f"{s.name}: {s.kind} {s.shape} {s.dtype}" for s in specs]

@@ -41,11 +41,13 @@ def translate(estimator: Any) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If it is no wrapper of scikeras, has no builder function, or a parameter that has no counterpart.
+        If it is no wrapper of scikeras, has no builder function, or has a parameter
+        without counterpart.
     """
     if not any(c.__module__.startswith("scikeras.") for c in type(estimator).__mro__):
         raise ValueError(
-            f"from_scikeras needs a wrapper of scikeras, got {type(estimator).__name__}."
+            "from_scikeras needs a wrapper of scikeras, got "
+            f"{type(estimator).__name__}."
         )
     given = estimator.get_params(deep=False)
     builder = given.pop("model", None) or given.pop("build_fn", None)

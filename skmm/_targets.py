@@ -57,8 +57,8 @@ class ClassTarget:
             labels = np.unique(y if classes is None else np.asarray(classes))
             if len(labels) < 2:
                 raise ValueError(
-                    f"y has one class only, {labels.tolist()[0]!r}: a classifier needs at least "
-                    "two. In cross-validation, use fewer or stratified splits."
+                    f"y has one class only, {labels.tolist()[0]!r}: a classifier needs "
+                    "at least two. In cross-validation, use fewer or stratified splits."
                 )
             return cls("binary" if len(labels) == 2 else "multiclass", [labels])
         if kind == "multilabel-indicator":
@@ -85,8 +85,8 @@ class ClassTarget:
             unknown = ~np.isin(columns[:, j], labels)
             if unknown.any():
                 raise ValueError(
-                    f"y has the label {columns[unknown, j].tolist()[0]!r}, which is not among "
-                    f"the classes {labels.tolist()}."
+                    f"y has the label {columns[unknown, j].tolist()[0]!r}, which is not "
+                    f"among the classes {labels.tolist()}."
                 )
             codes[:, j] = np.searchsorted(labels, columns[:, j])
         return codes
@@ -243,9 +243,9 @@ def _check_known(y: NDArray) -> None:
     """Refuse missing labels, of whatever type."""
     if y.dtype.kind == "f":
         assert_all_finite(y, input_name="y")
-    missing = (
-        np.flatnonzero(pd.isna(y).reshape(len(y), -1).any(axis=1)) if y.ndim else []
-    )
+    if not y.ndim:
+        return
+    missing = np.flatnonzero(pd.isna(y).reshape(len(y), -1).any(axis=1))
     if len(missing):
         raise ValueError(
             f"Input y contains NaN: the label of row {missing[0]} is missing "
@@ -272,7 +272,7 @@ def check_numbers(y: ArrayLike) -> NDArray:
     """
     if np.asarray(y).dtype.kind == "O":
         type_of_target(y, input_name="y", raise_unknown=True)
-    y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-    if y.ndim == 2 and y.shape[1] > 1:
-        return y
-    return column_or_1d(y, warn=True)
+    numbers = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+    if numbers.ndim == 2 and numbers.shape[1] > 1:
+        return numbers
+    return column_or_1d(numbers, warn=True)

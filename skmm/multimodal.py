@@ -2,180 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from numbers import Real
 from typing import Any, ClassVar
 
-import numpy as np
-import pandas as pd
-from scipy.sparse import issparse
-from sklearn.base import clone
-from sklearn.utils.validation import validate_data
-
-from skmm import training
-from skmm._compat import Interval, seeded_build
-from skmm._components import NestedParams, resolve
-from skmm._network import multimodal_network
-from skmm._neural import NeuralEstimator
+from skmm._many_modalities import ManyModalities
 from skmm._tasks import NeuralClassifier, NeuralRegressor
-from skmm._validation import to_pandas
-from skmm.encoders._base import Encoder
-from skmm.frame import ModalityFrame
-from skmm.fusion._base import Fusion
-from skmm.transformer import ModalityTransformer
 
 __all__ = ["MultimodalClassifier", "MultimodalRegressor"]
 
 
-class _ManyModalities(NestedParams, NeuralEstimator):
-    """Read a dataframe, and build encoders, fusion and head for it."""
+class MultimodalClassifier(ManyModalities, NeuralClassifier):
+    r"""Classify rows of several modalities, straight from a dataframe.
 
-    _named_params: ClassVar[dict[str, str]] = {
-        "modalities": "modality",
-        "encoders": "encoder",
-    }
-    _single_params: ClassVar[dict[str, str]] = {"fusion": "fusion"}
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **NeuralEstimator._parameter_constraints,
-        "modalities": [str, list, tuple, ModalityTransformer],
-        "encoders": [list, tuple, None],
-        "fusion": [str, Fusion],
-        "aux_weight": [Interval(Real, 0, None, closed="left")],
-        "modality_dropout": [Interval(Real, 0, 1, closed="left")],
-    }
-
-    def _check_X(self, X: Any, reset: bool) -> Any:
-        if not isinstance(X, ModalityFrame):
-            X = to_pandas(_from_keras(X), estimator=self)
-        return validate_data(self, X, reset=reset, skip_check_array=True)
-
-    def _encode(self, table: Any, y: Any, fit: bool) -> ModalityFrame:
-        if isinstance(table, ModalityFrame):
-            return table
-        if fit:
-            transformer = self.modalities
-            if not isinstance(transformer, ModalityTransformer):
-                transformer = ModalityTransformer(transformer)
-            # A frame comes out of it, whatever scikit-learn is configured to make.
-            self.transformer_ = clone(transformer).set_output(transform="default")
-            return self.transformer_.fit_transform(table, y)
-        return self.transformer_.transform(table)
-
-    def _arrays(self, frame: ModalityFrame) -> list[Any]:
-        return [*super()._arrays(frame), frame.present.astype(np.float32)]
-
-    def _components(self, frame: ModalityFrame) -> dict[str, Any]:
-        given = dict(self.encoders or [])
-        unknown = set(given) - set(frame.names)
-        if unknown:
-            raise ValueError(
-                f"encoders names the modality {sorted(unknown)[0]!r}, but the data have "
-                f"{frame.names}."
-            )
-        encoders = {
-            name: resolve("encoder", given.get(name, spec.encoder))
-            for name, spec in frame.specs.items()
-        }
-        for name, encoder in encoders.items():
-            rank = len(frame.specs[name].shape)
-            if rank not in encoder.ranks:
-                raise ValueError(
-                    f"modality {name!r}: {type(encoder).__name__} takes arrays whose "
-                    f"rows have rank {list(encoder.ranks)}, this one has rank {rank} "
-                    f"(shape {frame.specs[name].shape})."
-                )
-        return {"encoders_": encoders, "fusion_": resolve("fusion", self.fusion)}
-
-    def _loss(self, fitted: dict[str, Any]) -> training.Loss:
-        target = fitted["_target"]
-        return training.Loss(target.kind, target.sizes, float(self.aux_weight))
-
-    def _program_key(self, fitted: dict[str, Any]) -> Any:
-        return training.program_key(
-            self._network_specs(fitted["_specs"]),
-            [*fitted["encoders_"].values(), fitted["fusion_"]],
-            self._loss(fitted),
-            self.modality_dropout,
-            self.optimizer,
-            self.weight_decay,
-        )
-
-    def _make_program(self, fitted: dict[str, Any]) -> training.Program:
-        loss = self._loss(fitted)
-        with seeded_build(fitted["_fit_seed"]):
-            network = multimodal_network(
-                self._network_specs(fitted["_specs"]),
-                list(fitted["encoders_"].values()),
-                fitted["fusion_"],
-                sum(loss.sizes),
-                modality_dropout=self.modality_dropout,
-                unimodal=len(fitted["_specs"]) > 1 and self.aux_weight > 0,
-            )
-        optimizer = training.make_optimizer(
-            self.optimizer, self.learning_rate, self.weight_decay
-        )
-        return training.Program(network, loss, optimizer)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.input_tags.categorical = True
-        return tags
-
-    def _unimodal_scores(
-        self, fitted: dict[str, Any], program: Any, held_out: Any, score: Any
-    ) -> dict[str, Any]:
-        """Score each modality's own logits on the validation rows that have it."""
-        if held_out is None or "unimodal" not in program.network.output:
-            return {"unimodal_scores_": {}}
-        (logits,) = training.predict(program, held_out.arrays, ["unimodal"])
-        present = held_out.arrays[-1].astype(bool)
-        target, scores = fitted["_target"], {}
-        truth = target.truth(held_out.y)
-        for m, spec in enumerate(fitted["_specs"]):
-            rows = present[:, m]
-            if rows.sum() > 1:
-                scores[spec.name] = float(
-                    score(truth[rows], target.decode(logits[m][rows]))
-                )
-        return {"unimodal_scores_": scores}
-
-
-def _from_keras(X: Any) -> Any:
-    """A dict or list of arrays, as Keras takes them, as a table of arrays."""
-    if isinstance(X, (list, tuple)) and X and all(np.ndim(x) > 1 for x in X):
-        X = {f"input_{i}": array for i, array in enumerate(X)}
-    if not isinstance(X, Mapping) or issparse(X):  # one sparse format is a dict
-        return X
-    arrays = {str(name): np.asarray(array) for name, array in X.items()}
-    lengths = {name: len(array) for name, array in arrays.items() if array.ndim}
-    if len(lengths) < len(arrays) or len(set(lengths.values())) != 1:
-        raise ValueError(
-            f"the arrays of X must have one row for each sample, got {lengths} rows."
-        )
-    return pd.DataFrame(
-        {n: a if a.ndim == 1 else pd.Series(list(a)) for n, a in arrays.items()}
-    )
-
-
-class MultimodalClassifier(_ManyModalities, NeuralClassifier):
-    """Classify rows of several modalities, straight from a dataframe.
-
-    .. math:: p(y \\mid x) = \\mathrm{softmax}(W\\, f(e_1(x_1), \\dots, e_M(x_M), a) + b)
+    .. math:: p(y \mid x) = \mathrm{softmax}(W\, f(e_1(x_1), \dots, e_M(x_M), a) + b)
 
     with embeddings :math:`e_m` of shape (d_m,), the fusion :math:`f` of shape (h,),
-    :math:`W` of shape (n_classes, h), and :math:`a` in :math:`\\{0, 1\\}^M` saying which
-    modalities the row has; a sigmoid of one logit for two classes. The loss is the
-    cross-entropy plus `aux_weight` times the mean cross-entropy of each modality's own
-    linear head.
+    :math:`W` of shape (n_classes, h), and :math:`a` in :math:`\{0, 1\}^M` saying
+    which modalities the row has; a sigmoid of one logit for two classes. The loss is
+    the cross-entropy plus `aux_weight` times the mean cross-entropy of each modality's
+    own linear head.
 
     Parameters
     ----------
-    modalities : "auto", list of (name, modality, columns) or \
-ModalityTransformer, default="auto"
-        How columns become modalities, as in `ModalityTransformer`; not used for a
-        `ModalityFrame`. ``"auto"`` decides as `infer_modalities` says. A transformer,
-        cloned, brings its `on_error`, `n_jobs` and `feature_names`.
+    modalities : "auto", list of triples or ModalityTransformer, default="auto"
+        How columns become modalities: triples (name, modality, columns) as in
+        `ModalityTransformer`; ``"auto"`` decides as `infer_modalities` says. A
+        transformer, cloned, brings its `on_error`, `n_jobs` and `feature_names`. Not
+        used for a `ModalityFrame`.
     encoders : list of (name, encoder) or None, default=None
         Encoders for the modalities of these names: a key of ``available("encoder")``
         or an `Encoder`. Every other modality has the encoder that suits its kind.
@@ -272,7 +124,7 @@ ModalityTransformer, default="auto"
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **_ManyModalities._parameter_constraints,
+        **ManyModalities._parameter_constraints,
         "class_weight": [dict, list, str, None],
     }
 
@@ -320,25 +172,25 @@ ModalityTransformer, default="auto"
         self.verbose = verbose
 
 
-class MultimodalRegressor(_ManyModalities, NeuralRegressor):
-    """Predict numbers from rows of several modalities, straight from a dataframe.
+class MultimodalRegressor(ManyModalities, NeuralRegressor):
+    r"""Predict numbers from rows of several modalities, straight from a dataframe.
 
-    .. math:: \\hat y = \\mu + \\sigma\\, (W\\, f(e_1(x_1), \\dots, e_M(x_M), a) + b)
+    .. math:: \hat y = \mu + \sigma\, (W\, f(e_1(x_1), \dots, e_M(x_M), a) + b)
 
     with embeddings :math:`e_m` of shape (d_m,), the fusion :math:`f` of shape (h,),
     :math:`W` of shape (n_outputs, h), the target's mean and standard deviation
-    :math:`\\mu, \\sigma` over the training rows, and :math:`a` in
-    :math:`\\{0, 1\\}^M` saying which modalities the row has. The loss is the squared
+    :math:`\mu, \sigma` over the training rows, and :math:`a` in
+    :math:`\{0, 1\}^M` saying which modalities the row has. The loss is the squared
     error of the standardised target plus `aux_weight` times the mean squared error of
     each modality's own linear head.
 
     Parameters
     ----------
-    modalities : "auto", list of (name, modality, columns) or \
-ModalityTransformer, default="auto"
-        How columns become modalities, as in `ModalityTransformer`; not used for a
-        `ModalityFrame`. ``"auto"`` decides as `infer_modalities` says. A transformer,
-        cloned, brings its `on_error`, `n_jobs` and `feature_names`.
+    modalities : "auto", list of triples or ModalityTransformer, default="auto"
+        How columns become modalities: triples (name, modality, columns) as in
+        `ModalityTransformer`; ``"auto"`` decides as `infer_modalities` says. A
+        transformer, cloned, brings its `on_error`, `n_jobs` and `feature_names`. Not
+        used for a `ModalityFrame`.
     encoders : list of (name, encoder) or None, default=None
         Encoders for the modalities of these names: a key of ``available("encoder")``
         or an `Encoder`. Every other modality has the encoder that suits its kind.

@@ -71,7 +71,7 @@ def program_key(
 
 
 def _plain(value: Any) -> Hashable:
-    """A hashable stand-in for a value that is plain all through."""
+    """Make a hashable stand-in for a value that is plain all through."""
     if value is None or isinstance(value, (str, int, float, bool)):
         return type(value), value
     if isinstance(value, (list, tuple)):
