@@ -94,3 +94,13 @@ def adam_slots(optimizer: Any) -> tuple[list[Any], list[Any]]:
 def decays(optimizer: Any, variable: Any) -> bool:
     """Whether a Keras optimizer applies its weight decay to this variable."""
     return bool(optimizer.weight_decay) and optimizer._use_weight_decay(variable)
+
+
+def without_tracing_warning(function: Any) -> Any:
+    """Tell TensorFlow that this function is traced once, however many like it are.
+
+    It counts traces by the line of code, and warns in a search over networks, each of
+    which is traced once.
+    """
+    function._omit_frequent_tracing_warning = True
+    return function

@@ -45,6 +45,8 @@ class ManyModalities(NestedParams, NeuralEstimator):
     def _check_table(self, X: Any, reset: bool) -> Any:
         if not isinstance(X, ModalityFrame):
             X = to_pandas(_from_keras(X), estimator=self)
+        elif not reset:  # its specs are compared later, and say more than its width
+            return X
         return validate_data(self, X, reset=reset, skip_check_array=True)
 
     def _encode(self, table: Any, y: Any, fit: bool) -> ModalityFrame:

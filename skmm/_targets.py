@@ -85,8 +85,8 @@ class ClassTarget:
             unknown = ~np.isin(columns[:, j], labels)
             if unknown.any():
                 raise ValueError(
-                    f"y has the label {columns[unknown, j].tolist()[0]!r}, which is not "
-                    f"among the classes {labels.tolist()}."
+                    f"y has the label {columns[unknown, j].tolist()[0]!r}, which is "
+                    f"not among the classes {labels.tolist()}."
                 )
             codes[:, j] = np.searchsorted(labels, columns[:, j])
         return codes

@@ -375,9 +375,9 @@ class FoldAxis(keras.layers.Layer):
         """Return `x`, the k items of a row one after another."""
         return ops.reshape(x, (-1, *x.shape[2:]))
 
-    def compute_output_shape(self, x_shape: Shape) -> Shape:
-        """Return (batch * k, ...)."""
-        return (None, *x_shape[2:])
+    def compute_output_spec(self, x: Any) -> keras.KerasTensor:
+        """Describe (batch * k, ...); bytes stay bytes."""
+        return keras.KerasTensor((None, *x.shape[2:]), dtype=x.dtype)
 
 
 @register
@@ -400,9 +400,9 @@ class UnfoldAxis(keras.layers.Layer):
         """Return `x`, the items of a row on an axis of their own."""
         return ops.reshape(x, (-1, self.size, *x.shape[1:]))
 
-    def compute_output_shape(self, x_shape: Shape) -> Shape:
-        """Return (batch, k, ...)."""
-        return (None, self.size, *x_shape[1:])
+    def compute_output_spec(self, x: Any) -> keras.KerasTensor:
+        """Describe (batch, k, ...)."""
+        return keras.KerasTensor((None, self.size, *x.shape[1:]), dtype=x.dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs."""

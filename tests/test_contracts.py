@@ -31,6 +31,7 @@ SPECS = {
     "series": ModalitySpec("m", "timeseries", (12, 3), "float32", "cnn"),
     "image": ModalitySpec("m", "image", (8, 8, 1), "uint8", "cnn"),
     "sound": ModalitySpec("m", "audio", (20, 8, 1), "float16", "cnn"),
+    "stack": ModalitySpec("m", "image", (2, 8, 8, 1), "uint8", "cnn"),
     "images": ModalitySpec("m", "image", (3, 9, 8, 3), "float16", "cnn"),
 }
 N_ROWS = 6

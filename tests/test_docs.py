@@ -85,9 +85,13 @@ def _documented(doc):
 
 
 def _expected(function):
-    """The same of a signature."""
+    """The same of a signature; classes are called by the `__init__` they write."""
+    if inspect.isclass(function):
+        function = function.__init__
+        if not inspect.isfunction(function):  # an error that takes what all errors take
+            return {}
     parameters = list(inspect.signature(function).parameters.values())
-    if not inspect.isclass(function) and "." in function.__qualname__:
+    if "." in function.__qualname__:
         parameters = parameters[1:]  # self
     return {
         p.name: None if p.default is p.empty else _normal(repr(p.default))

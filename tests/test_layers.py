@@ -203,6 +203,12 @@ def test_folding_is_undone_by_unfolding():
     np.testing.assert_array_equal(layers.UnfoldAxis(3)(folded), x)
 
 
+def test_folded_bytes_are_bytes():
+    symbol = layers.FoldAxis()(keras.KerasTensor((None, 3, 4), dtype="uint8"))
+    assert symbol.dtype == "uint8"
+    assert layers.FoldAxis()(np.zeros((2, 3, 4), "uint8")).dtype == "uint8"
+
+
 @pytest.mark.parametrize("n_modalities", [1, 3])
 @pytest.mark.parametrize("width", [1, 4])
 def test_a_mixture_weighs_what_is_present(n_modalities, width):

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from skmm._compat import layers_of, seed_state_of
+from skmm._compat import layers_of, seed_state_of, without_tracing_warning
 from skmm.training._losses import Loss
 from skmm.training._optimizers import update
 
@@ -68,13 +68,9 @@ class Program:
         target = tf.TensorSpec([None, None], tf.float32)
         weight = tf.TensorSpec([None], tf.float32)
         order = tf.TensorSpec([None, None], tf.int32)
-        self.forward = tf.function(self._forward, input_signature=[signature])
-        self.run = tf.function(
-            self._run, input_signature=[signature, target, weight, order]
-        )
-        self.evaluate = tf.function(
-            self._evaluate, input_signature=[signature, target, weight]
-        )
+        self.forward = _traced(self._forward, signature)
+        self.run = _traced(self._run, signature, target, weight, order)
+        self.evaluate = _traced(self._evaluate, signature, target, weight)
 
     @property
     def inputs(self) -> list[Any]:
@@ -179,6 +175,11 @@ class Program:
             for variable, value in zip(self.network.weights, weights, strict=True):
                 variable.assign(value)
             self.loaded = weights
+
+
+def _traced(function: Any, *signature: Any) -> Any:
+    """Compile a function once, for inputs of any number of rows."""
+    return without_tracing_warning(tf.function(function, input_signature=signature))
 
 
 def _initializers(network: keras.Model) -> list[tuple[Any, Any]]:

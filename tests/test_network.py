@@ -1,0 +1,108 @@
+"""Graphs from recipes, with room for the next fold."""
+
+import keras
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from skmm._components import resolve
+from skmm._network import (
+    ModalityDropout,
+    fill_room,
+    multimodal_network,
+    roomy,
+    unimodal_network,
+)
+from skmm.frame import ModalitySpec
+
+TABLE = ModalitySpec("t", "tabular", (6,), "float32", "mlp", ("a",) * 6, 0, (3, 40))
+TEXT = ModalitySpec("n", "text", (9,), "int32", "embedding_bag", None, 131)
+SERIES = ModalitySpec("s", "timeseries", (29, 2), "float32", "cnn")
+IMAGE = ModalitySpec("i", "image", (9, 9, 1), "uint8", "cnn")
+
+
+def test_what_differs_between_folds_is_rounded_up():
+    assert roomy(TEXT).shape == (16,)
+    assert roomy(TEXT).vocabulary_size == 192
+    assert roomy(SERIES).shape == (32, 2)
+    assert roomy(TABLE).cardinalities == (16, 48)
+    assert roomy(TABLE).shape == TABLE.shape
+    assert roomy(IMAGE) == IMAGE
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 1000, 12345])
+def test_room_is_enough_and_not_a_waste(n):
+    spec = ModalitySpec("n", "text", (n,), "int32", "x", None, n)
+    (room,) = roomy(spec).shape
+    assert n <= room <= max(16, 1.25 * n)
+    assert n <= roomy(spec).vocabulary_size
+
+
+def test_room_is_filled_as_padding_is():
+    ids = np.ones((2, 9), np.int32)
+    assert_array_equal(fill_room(ids, roomy(TEXT))[:, 9:], 0)
+    series = np.ones((2, 29, 2), np.float32)
+    filled = fill_room(series, roomy(SERIES))
+    assert np.isnan(filled[:, 29:]).all()
+    assert_array_equal(filled[:, :29], series)
+    assert fill_room(ids, TEXT) is ids
+
+
+def networks(**settings):
+    specs = [TABLE, TEXT]
+    encoders = [resolve("encoder", s.encoder) for s in specs]
+    return multimodal_network(
+        specs,
+        encoders,
+        resolve("fusion", settings.pop("fusion", "mean")),
+        3,
+        **settings,
+    )
+
+
+def test_outputs_are_named():
+    network = networks()
+    assert set(network.output) == {"logits", "embedding", "unimodal"}
+    assert [u.shape for u in network.output["unimodal"]] == [(None, 3), (None, 3)]
+    assert "unimodal" not in networks(unimodal=False).output
+
+
+def test_a_late_fusion_has_no_other_head():
+    network = networks(fusion="late")
+    assert "logits" not in [layer.name for layer in network.layers]
+    assert network.output["logits"].shape == (None, 3)
+
+
+def test_names_that_clash_or_are_no_names_are_mended():
+    specs = [
+        ModalitySpec(name, "vector", (2,), "float32", "mlp")
+        for name in ("a b", "a/b", "2", "present")
+    ]
+    encoders = [resolve("encoder", "mlp") for _ in specs]
+    network = multimodal_network(specs, encoders, resolve("fusion", "mean"), 2)
+    names = [x.name for x in network.inputs]
+    assert names == ["a_b", "a_b_", "m_2", "present_", "present"]
+
+
+def test_one_modality_needs_no_fusion():
+    network = unimodal_network(TABLE, resolve("encoder", "mlp"), 4)
+    assert network.output["logits"].shape == (None, 4)
+
+
+def test_modality_dropout_leaves_one_and_rests_in_prediction():
+    layer = ModalityDropout(0.9)
+    present = np.ones((500, 3), np.float32)
+    present[:100, 0] = 0
+    assert_array_equal(layer(present, training=False), present)
+    kept = keras.ops.convert_to_numpy(layer(present, training=True))
+    assert (kept.sum(axis=1) >= 1).all()
+    assert (kept <= present).all()
+    assert kept.sum() < present.sum()
+
+
+def test_modality_dropout_has_its_rate():
+    layer = ModalityDropout(0.25)
+    present = np.ones((4000, 4), np.float32)
+    kept = keras.ops.convert_to_numpy(layer(present, training=True))
+    assert kept.mean() == pytest.approx(0.75, abs=0.02)
+    assert ModalityDropout.from_config(layer.get_config()).rate == 0.25

@@ -1,0 +1,242 @@
+"""Fitting, stopping, going on and starting anew, whatever the estimator."""
+
+import keras
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_iris, make_regression
+from sklearn.exceptions import NotFittedError
+
+from skmm import BaseNNClassifier, BaseNNRegressor
+
+X, Y = load_iris(return_X_y=True)
+
+
+def classifier(**params):
+    return BaseNNClassifier(**{"epochs": 4, "random_state": 0, **params})
+
+
+def test_history_counts_epochs():
+    model = classifier().fit(X, Y)
+    assert model.n_epochs_ == len(model.history_["loss"]) == 4
+    assert "val_loss" not in model.history_
+
+
+def test_validation_rows_may_be_given():
+    model = classifier(epochs=40, n_iter_no_change=2, learning_rate=0.1)
+    model.fit(X[::2], Y[::2], X_val=X[1::2], y_val=Y[1::2])
+    best = int(np.argmin(model.history_["val_loss"]))
+    assert model.n_epochs_ == best + 3 or model.n_epochs_ == 40
+    log_p = model.predict_log_proba(X[1::2])[np.arange(75), Y[1::2]]
+    assert -log_p.mean() == pytest.approx(model.history_["val_loss"][best], rel=1e-4)
+
+
+def test_given_validation_rows_do_not_stop_when_told_so():
+    model = classifier(early_stopping=False, n_iter_no_change=1, learning_rate=0.3)
+    model.fit(X, Y, X_val=X, y_val=(Y + 1) % 3)
+    assert model.n_epochs_ == 4
+    assert len(model.history_["val_loss"]) == 4
+
+
+def test_validation_weights_count():
+    half = np.r_[np.ones(75), np.zeros(75)]
+    weighted = classifier().fit(X, Y, X_val=X, y_val=Y, sample_weight_val=half)
+    alone = classifier().fit(X, Y, X_val=X[:75], y_val=Y[:75])
+    assert_allclose(weighted.history_["val_loss"], alone.history_["val_loss"])
+
+
+def test_early_stopping_sets_rows_apart_in_the_classes_proportions():
+    model = classifier(early_stopping=True, validation_fraction=0.2)
+    train, held_out = model._validation_rows(Y)
+    assert len(train) == 120
+    assert_array_equal(np.bincount(Y[held_out]), [10, 10, 10])
+    assert "val_loss" in model.fit(X, Y).history_
+
+
+def test_early_stopping_is_automatic_on_large_data_alone(monkeypatch):
+    monkeypatch.setattr("skmm._neural.EARLY_STOPPING_ROWS", 149)
+    assert "val_loss" in classifier().fit(X, Y).history_
+    assert "val_loss" not in classifier().fit(X[:149], Y[:149]).history_
+
+
+def test_a_class_with_one_row_does_not_prevent_early_stopping():
+    y = np.where(np.arange(150) == 0, 7, Y)
+    assert "val_loss" in classifier(early_stopping=True).fit(X, y).history_
+
+
+def test_too_few_rows_to_set_some_apart_is_an_error():
+    with pytest.raises(ValueError, match="at least 4 rows"):
+        classifier(early_stopping=True).fit(X[:3], [0, 1, 0])
+
+
+@pytest.mark.parametrize("given", [{"X_val": X}, {"y_val": Y}])
+def test_half_of_a_validation_set_is_an_error(given):
+    with pytest.raises(ValueError, match="X_val and y_val must be given together"):
+        classifier().fit(X, Y, **given)
+
+
+def test_partial_fit_trains_one_epoch_more():
+    model = classifier()
+    for n_epochs in (1, 2, 3):
+        model.partial_fit(X, Y)
+        assert model.n_epochs_ == n_epochs == len(model.history_["loss"])
+    assert model.history_["loss"][-1] < model.history_["loss"][0]
+
+
+def test_partial_fit_keeps_the_optimizers_memory():
+    one_by_one = classifier()
+    for _ in range(3):
+        one_by_one.partial_fit(X, Y)
+    state = one_by_one._optimizer_state
+    steps = [v for v in state if v.dtype.kind == "i"]
+    assert steps == [3 * int(np.ceil(150 / 32))]
+
+
+def test_partial_fit_takes_classes_that_come_later():
+    model = classifier().partial_fit(X[:50], Y[:50], classes=[0, 1, 2])
+    model.partial_fit(X, Y)
+    assert model.predict_proba(X).shape == (150, 3)
+    with pytest.raises(ValueError, match="label 3.*not among"):
+        model.partial_fit(X[:2], [0, 3])
+
+
+def test_warm_start_goes_on():
+    model = classifier(warm_start=True).fit(X, Y)
+    first = model.history_["loss"]
+    model.fit(X, Y)
+    assert model.n_epochs_ == 8
+    assert model.history_["loss"][4] < first[0]
+    assert clone(model).fit(X, Y).n_epochs_ == 4
+
+
+def test_without_warm_start_a_second_fit_is_a_first_one():
+    model = classifier().fit(X, Y)
+    p = model.predict_proba(X)
+    assert_array_equal(model.fit(X, Y).predict_proba(X), p)
+    assert model.n_epochs_ == 4
+
+
+def test_keras_callbacks_are_copied_for_each_fit():
+    stop = keras.callbacks.EarlyStopping(monitor="loss", min_delta=10.0, patience=1)
+    model = classifier(callbacks=[stop]).fit(X, Y)
+    assert model.n_epochs_ == 2
+    assert stop.model is None
+    assert model.fit(X, Y).n_epochs_ == 2
+
+
+def test_callbacks_may_come_from_a_function():
+    seen = []
+    note = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, _: seen.append(epoch)
+    )
+    classifier(callbacks=lambda: [note]).fit(X, Y)
+    assert seen == [0, 1, 2, 3]
+
+
+def test_what_is_no_keras_callback_is_refused():
+    with pytest.raises(TypeError, match="must be Keras callbacks.*set_callbacks"):
+        classifier(callbacks=["progress"]).fit(X, Y)
+
+
+def test_rows_of_weight_zero_are_left_out():
+    weight = np.where(np.arange(150) < 100, 1.0, 0.0)
+    weighted = classifier().fit(X, Y, sample_weight=weight)
+    alone = classifier().fit(X[:100], Y[:100])
+    assert_array_equal(weighted.predict_proba(X)[:, :2], alone.predict_proba(X))
+
+
+def test_only_the_proportions_of_weights_count():
+    weight = np.linspace(1, 2, 150)
+    once = classifier().fit(X, Y, weight).predict_proba(X)
+    tenfold = classifier().fit(X, Y, 1024 * weight).predict_proba(X)
+    assert_array_equal(once, tenfold)
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (-np.ones(150), "Negative values"),
+        (np.zeros(150), "at least one non-zero"),
+        (np.ones(149), r"\(149,\), expected \(150,\)"),
+        (np.full(150, np.nan), "NaN"),
+    ],
+    ids=["negative", "zero", "short", "nan"],
+)
+def test_bad_weights_are_errors(weight, message):
+    with pytest.raises(ValueError, match=message):
+        classifier().fit(X, Y, weight)
+
+
+def test_class_weights_move_the_decision():
+    y = (Y == 2).astype(int)
+    plain = classifier(epochs=8).fit(X, y).predict_proba(X)[:, 1].mean()
+    heavy = classifier(epochs=8, class_weight={0: 1, 1: 50}).fit(X, y)
+    assert heavy.predict_proba(X)[:, 1].mean() > plain + 0.1
+
+
+def test_balanced_class_weights_equal_their_numbers():
+    y = (Y == 2).astype(int)
+    numbers = {0: 150 / 200, 1: 150 / 100}
+    balanced = classifier(class_weight="balanced").fit(X, y).predict_proba(X)
+    assert_allclose(
+        balanced, classifier(class_weight=numbers).fit(X, y).predict_proba(X), atol=1e-6
+    )
+
+
+def test_a_failed_fit_leaves_nothing_behind():
+    fresh = classifier(optimizer="no such optimizer")
+    with pytest.raises(ValueError, match="no such optimizer"):
+        fresh.fit(X, Y)
+    assert vars(fresh).keys() == vars(classifier()).keys()
+
+
+def test_a_failed_second_fit_leaves_the_first():
+    model = classifier().fit(X, Y)
+    p = model.predict_proba(X)
+    with pytest.raises(ValueError, match="not among|one class"):
+        model.fit(X[:10, :2], np.zeros(10))
+    assert_array_equal(model.predict_proba(X), p)
+    assert model.n_features_in_ == 4
+
+
+def test_an_unfitted_estimator_says_so():
+    for method in ("predict", "predict_proba", "decision_function", "transform"):
+        with pytest.raises(NotFittedError):
+            getattr(classifier(), method)(X)
+    with pytest.raises(NotFittedError):
+        classifier().network_  # noqa: B018
+
+
+def test_random_state_may_be_an_instance():
+    models = [classifier(random_state=np.random.RandomState(s)) for s in (0, 0, 1)]
+    p = [model.fit(X, Y).predict_proba(X) for model in models]
+    assert_array_equal(p[0], p[1])
+    assert not np.allclose(p[0], p[2])
+
+
+def test_nobody_elses_random_numbers_change():
+    import random
+
+    random.seed(3), np.random.seed(3)
+    expected = random.random(), np.random.rand()
+    random.seed(3), np.random.seed(3)
+    classifier().fit(X, Y).predict(X)
+    assert (random.random(), np.random.rand()) == expected
+
+
+def test_the_network_can_be_had_and_gives_the_same_numbers():
+    model = classifier().fit(X, Y)
+    scaled = model._modality.transform(X).array
+    logits = model.network_.predict(scaled, verbose=0)["logits"]
+    assert_allclose(logits, model.decision_function(X), atol=1e-5)
+
+
+def test_numbers_of_any_size_are_predicted():
+    x, y = make_regression(100, 3, random_state=0)
+    y = 1e6 + 1e4 * y
+    model = BaseNNRegressor(epochs=40, learning_rate=0.01, random_state=0).fit(x, y)
+    assert model.score(x, y) > 0.9
+    several = np.stack([y, -y], axis=1)
+    assert model.fit(x, several).predict(x).shape == (100, 2)
+    assert model.n_outputs_ == 2
