@@ -21,7 +21,7 @@ LEVELS = (
     {"transformer", "training"},
     {"_builders", "_listeners", "_network", "_scikeras", "_targets"},
     {"_neural"},
-    {"_tasks"},
+    {"_many_modalities", "_one_modality", "_tasks"},
     {"base", "multimodal"},
     {"skmm"},
 )
@@ -38,11 +38,13 @@ FUNCTION_LINES = 60
 MEDIAN_FUNCTION_LINES = 10
 
 HOUSE_TESTS = {
+    "test_bad_input",
     "test_contracts",
     "test_docs",
     "test_import",
     "test_layout",
     "test_meta_estimators",
+    "test_reproducibility",
     "test_sklearn_checks",
 }
 

@@ -71,7 +71,7 @@ def test_a_regressor_converts(wrappers):
 
 
 def test_what_has_no_counterpart_is_refused(wrappers):
-    with pytest.raises(ValueError, match="validation_split.*X_val"):
+    with pytest.raises(ValueError, match=r"validation_split.*X_val"):
         BaseNNClassifier.from_scikeras(
             wrappers.KerasClassifier(model=get_clf, validation_split=0.2)
         )

@@ -80,7 +80,7 @@ def test_several_outputs_of_several_classes():
 
 
 def test_one_class_is_an_error_that_says_so():
-    with pytest.raises(ValueError, match="one class only.*'a'"):
+    with pytest.raises(ValueError, match=r"one class only.*'a'"):
         ClassTarget.fit(np.array(["a", "a"]))
 
 
@@ -91,7 +91,7 @@ def test_classes_may_be_announced_before_they_are_seen():
 
 def test_a_label_that_was_not_announced_is_an_error():
     target = ClassTarget.fit(np.array([0, 1]))
-    with pytest.raises(ValueError, match="label 2.*not among the classes"):
+    with pytest.raises(ValueError, match=r"label 2.*not among the classes"):
         target.encode(np.array([0, 2]))
 
 
@@ -138,5 +138,5 @@ def test_another_number_of_outputs_is_an_error():
         NumberTarget.fit(np.ones((3, 2)), np.ones(3)),
         ClassTarget.fit(np.array([[0, 1], [1, 0]])),
     ):
-        with pytest.raises(ValueError, match="3 outputs.*2"):
+        with pytest.raises(ValueError, match=r"3 outputs.*2"):
             target.encode(np.ones((4, 3)))

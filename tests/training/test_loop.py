@@ -179,7 +179,7 @@ def test_a_loss_that_is_not_finite_is_an_error_that_names_the_remedy(
     program = build("sgd")
     program.initialise(0)
     nan = training.Data([data.arrays[0] * np.float32(np.nan)], data.y, data.weight)
-    with pytest.raises(ValueError, match="not finite in epoch 1.*learning_rate"):
+    with pytest.raises(ValueError, match=r"not finite in epoch 1.*learning_rate"):
         training.train(program, nan, recipe)
 
 
