@@ -87,8 +87,6 @@ class NeuralEstimator(
     }
     _stays_behind: ClassVar[tuple[str, ...]] = ("_optimizer_state", "_key")
 
-    # -- what subclasses decide --------------------------------------------------
-
     @abstractmethod
     def _check_table(self, X: Any, reset: bool) -> Any:
         """Check X as scikit-learn does; return something `take_rows` can index."""
@@ -116,8 +114,6 @@ class NeuralEstimator(
     @abstractmethod
     def _fit_target(self, y: NDArray, weight: NDArray, classes: Any) -> Any:
         """Learn how to encode the target."""
-
-    # -- fitting -----------------------------------------------------------------
 
     def _fit(
         self,
@@ -239,11 +235,7 @@ class NeuralEstimator(
     def _start(self, frame: ModalityFrame, target: Any, resume: bool) -> dict[str, Any]:
         """Collect the attributes that describe the network before it is trained."""
         if resume:
-            return {
-                name: vars(self)[name]
-                for name in self._fitted_names()
-                if name in vars(self)
-            }
+            return self._resumed(frame)
         fitted = {
             "_specs": tuple(frame.specs.values()),
             "_target": target,
@@ -256,14 +248,20 @@ class NeuralEstimator(
         fitted["_key"] = self._program_key(fitted)
         return fitted
 
-    def _fitted_names(self) -> list[str]:
-        return [name for name in vars(self) if name.endswith("_")] + [
-            "_specs",
-            "_target",
-            "_fit_seed",
-            "_weights",
-            *self._stays_behind,
-        ]
+    def _resumed(self, frame: ModalityFrame) -> dict[str, Any]:
+        """Collect the attributes of the last fit; forget steps of another optimizer."""
+        self._check_specs(frame)
+        private = ("_specs", "_target", "_fit_seed", "_weights", *self._stays_behind)
+        fitted = {
+            name: value
+            for name, value in vars(self).items()
+            if name.endswith("_") or name in private
+        }
+        key = fitted.get("_key")
+        if isinstance(key, tuple) and key != self._program_key(fitted):
+            fitted["_optimizer_state"] = None
+            del fitted["_key"]
+        return fitted
 
     def _target_attributes(self, target: Any) -> dict[str, Any]:
         return {}
@@ -331,8 +329,6 @@ class NeuralEstimator(
     def _scores(self, fitted: Any, program: Any, held_out: Any) -> dict[str, Any]:
         return {}
 
-    # -- the network -------------------------------------------------------------
-
     def _network_specs(self, specs: Iterable[ModalitySpec]) -> list[ModalitySpec]:
         """Describe what the network is built for: the data, and some room."""
         return [roomy(spec) for spec in specs]
@@ -399,8 +395,6 @@ class NeuralEstimator(
         embedding : ndarray of shape (n_samples, n_features_out), float32
         """
         return self._apply(X, "embedding")[0]
-
-    # -- state -------------------------------------------------------------------
 
     def __sklearn_is_fitted__(self) -> bool:
         return "_weights" in vars(self)
