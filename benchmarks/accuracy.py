@@ -11,7 +11,7 @@ here depends on the name of a dataset.
 """
 
 import argparse
-import importlib.metadata
+import importlib
 import json
 import os
 import platform
@@ -33,7 +33,7 @@ from sklearn.metrics import get_scorer, make_scorer, r2_score
 from skmm import MultimodalClassifier, MultimodalRegressor, infer_modalities
 
 SCORERS = {"accuracy": "accuracy", "roc-auc": "roc_auc", "r2": "r2"}
-PACKAGES = ("skmm", "scikit-learn", "keras", "tensorflow", "numpy", "pandas")
+PACKAGES = ("skmm", "sklearn", "keras", "tensorflow", "numpy", "pandas")
 FAILED = "FAILED"
 HEADER = (
     "dataset", "task", "metric", "skmm", "no skill", "best single modality",
@@ -162,7 +162,7 @@ def markdown(cells):
 
 
 def setting(seeds):
-    versions = [f"{p} {importlib.metadata.version(p)}" for p in PACKAGES]
+    versions = [f"{p} {importlib.import_module(p).__version__}" for p in PACKAGES]
     return (
         f"{date.today()}, {_processor()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, {', '.join(versions)}; "
