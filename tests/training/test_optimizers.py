@@ -49,7 +49,6 @@ def test_an_unknown_name_is_an_error():
         keras.optimizers.Adam(0.01, clipvalue=0.1),
         keras.optimizers.AdamW(0.01, epsilon=1e-3, beta_1=0.5),
     ],
-    ids=str,
 )
 def test_steps_equal_those_of_keras(optimizer):
     rng = np.random.default_rng(0)
