@@ -189,8 +189,12 @@ def _initializers(network: keras.Model) -> list[tuple[Any, Any]]:
         for variable in layer.weights:
             if id(variable) not in seen:
                 seen.add(id(variable))
-                name = f"{variable.name}_initializer"
-                pairs.append((variable, getattr(layer, name, None)))
+                initializer = getattr(layer, f"{variable.name}_initializer", None)
+                if initializer is None:
+                    # Keras draws a recurrent_kernel by its recurrent_initializer.
+                    name = variable.name.removesuffix("_kernel")
+                    initializer = getattr(layer, f"{name}_initializer", None)
+                pairs.append((variable, initializer))
     return pairs
 
 

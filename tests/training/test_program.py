@@ -64,6 +64,23 @@ def test_a_weight_without_initializer_makes_a_program_not_redrawable(build):
     assert build().redrawable
 
 
+@pytest.mark.parametrize("name", ["GRU", "LSTM", "SimpleRNN"])
+def test_recurrent_weights_are_drawn_by_the_names_of_keras(name):
+    x = keras.Input((3, 2))
+    y = getattr(keras.layers, name)(4)(x)
+    network = keras.Model([x], {"logits": y, "embedding": y})
+    loss = training.Loss("multiclass", (4,))
+    sgd = training.make_optimizer("sgd", 0.1, 0.0)
+    program = training.Program(network, loss, sgd, takes_present=False)
+    assert program.redrawable
+    program.initialise(1)
+    recurrent = program.get_weights()[1]
+    program.initialise(2)
+    assert not np.allclose(recurrent, program.get_weights()[1])
+    square = recurrent.T @ recurrent if name == "SimpleRNN" else recurrent @ recurrent.T
+    np.testing.assert_allclose(square, np.eye(4), atol=1e-5)  # orthogonal
+
+
 def test_predictions_do_not_depend_on_the_other_rows(build, data):
     program = build()
     program.initialise(0)
