@@ -17,7 +17,6 @@ from keras import ops
 __all__ = [
     "AbsentEmbedding",
     "CategoryEmbedding",
-    "FeatureScale",
     "FoldAxis",
     "MaskMissing",
     "MaskedPooling",
@@ -285,48 +284,6 @@ class CategoryEmbedding(keras.layers.Layer):
                 self.embeddings_initializer
             ),
         }
-
-
-@register
-class FeatureScale(keras.layers.Layer):
-    """Multiply every feature by a learned number: ``x * s``, s of shape (d,).
-
-    Parameters
-    ----------
-    scale_initializer : str or keras.Initializer, default="ones"
-        Start of s.
-    **kwargs : dict
-        Keyword arguments of `keras.layers.Layer`.
-
-    References
-    ----------
-    Holzmüller, Grinsztajn and Steinwart (2024). Better by Default: Strong Pre-Tuned
-    MLPs and Boosted Trees on Tabular Data. arXiv:2407.04491, section 3 (scaling
-    layer).
-    """
-
-    def __init__(self, scale_initializer: Any = "ones", **kwargs: Any):
-        super().__init__(**kwargs)
-        self.scale_initializer = keras.initializers.get(scale_initializer)
-
-    def build(self, x_shape: Shape) -> None:
-        """Make s of shape (d,)."""
-        self.scale = self.add_weight(
-            name="scale", shape=(x_shape[-1],), initializer=self.scale_initializer
-        )
-
-    def call(self, x: Any) -> Any:
-        """Return `x` of shape (batch, d), scaled."""
-        return x * self.scale
-
-    def compute_output_shape(self, x_shape: Shape) -> Shape:
-        """Return the shape of `x`."""
-        return x_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs."""
-        initializer = keras.initializers.serialize(self.scale_initializer)
-        return {**super().get_config(), "scale_initializer": initializer}
 
 
 @register

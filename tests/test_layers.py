@@ -17,7 +17,6 @@ def values(*shape, seed=0):
 LAYERS = {
     "AbsentEmbedding": ({"index": 1}, [(2, 3), (2, 2)]),
     "CategoryEmbedding": ({"cardinalities": (2, 3)}, [(2, 4)]),
-    "FeatureScale": ({}, [(2, 3)]),
     "FoldAxis": ({}, [(2, 3, 4)]),
     "MaskMissing": ({"indicator": "missing"}, [(2, 3)]),
     "MaskedPooling": ({"mode": "sqrt"}, [(2, 3, 4)]),
@@ -179,14 +178,6 @@ def test_a_code_beyond_its_column_stays_in_its_part_of_the_table():
     out = layer(np.array([[9, -9]], "float32"))
     table = np.asarray(layer.embeddings)
     np.testing.assert_array_equal(out, [[*table[1], *table[2]]])
-
-
-def test_every_feature_is_scaled_by_its_own_number():
-    layer = layers.FeatureScale()
-    x = values(2, 3)
-    np.testing.assert_array_equal(layer(x), x)
-    layer.scale.assign([1, 2, 3])
-    np.testing.assert_allclose(layer(x), x * [1, 2, 3], rtol=1e-6)
 
 
 def test_every_place_gets_its_own_vector():

@@ -10,15 +10,15 @@ import keras
 from skmm.encoders._base import Encoder
 from skmm.encoders._parts import finite_numbers, project
 from skmm.frame import ModalitySpec
-from skmm.layers import CategoryEmbedding, FeatureScale
+from skmm.layers import CategoryEmbedding
 
 __all__ = ["MLPEncoder"]
 
 
 class MLPEncoder(Encoder):
-    """Scale every feature by a learned number, then go through hidden layers.
+    """Go through hidden layers.
 
-    ``h = LayerNorm(W relu(... relu(W_1 (s * x) + b_1) ...) + b)`` with x of shape
+    ``h = LayerNorm(W relu(... relu(W_1 x + b_1) ...) + b)`` with x of shape
     (batch, p) and h of shape (batch, units). Category codes become learned vectors
     first; NaN becomes 0 with an indicator beside it; arrays of higher rank are
     flattened.
@@ -31,7 +31,7 @@ class MLPEncoder(Encoder):
         Number of units of each hidden layer; empty for a linear encoder.
     activation : str, default="relu"
         Keras name of the hidden layers' activation.
-    dropout : float, default=0.1
+    dropout : float, default=0.3
         Share of each hidden layer's units that are dropped in training, 0 to 1.
     embedding_dim : int, default=8
         Number of numbers in a category's vector; columns with fewer categories in
@@ -40,11 +40,6 @@ class MLPEncoder(Encoder):
     See Also
     --------
     skmm.encoders.cnn.CNNEncoder : For arrays whose neighbours belong together.
-
-    References
-    ----------
-    Holzmüller, Grinsztajn and Steinwart (2024). Better by Default: Strong Pre-Tuned
-    MLPs and Boosted Trees on Tabular Data. arXiv:2407.04491, section 3.
 
     Examples
     --------
@@ -63,7 +58,7 @@ class MLPEncoder(Encoder):
         units: int = 64,
         hidden_units: Sequence[int] = (128, 128),
         activation: str = "relu",
-        dropout: float = 0.1,
+        dropout: float = 0.3,
         embedding_dim: int = 8,
     ):
         self.units = units
@@ -75,7 +70,6 @@ class MLPEncoder(Encoder):
     def encode(self, x: Any, spec: ModalitySpec) -> Any:
         """Add the layers; returns (batch, units)."""
         x = self._features(x, spec)
-        x = FeatureScale(name=f"{spec.name}_scale")(x)
         for i, units in enumerate(self.hidden_units):
             hidden = keras.layers.Dense(
                 units,

@@ -12,9 +12,9 @@ def test_it_computes_what_its_equation_says(build):
     rng = np.random.default_rng(0)
     weights = [rng.normal(size=w.shape) for w in network.get_weights()]
     network.set_weights(weights)
-    s, w1, b1, w, b, gamma, beta = weights
+    w1, b1, w, b, gamma, beta = weights
     x = rng.normal(size=(5, 3))
-    z = np.maximum((s * x) @ w1 + b1, 0) @ w + b
+    z = np.maximum(x @ w1 + b1, 0) @ w + b
     z = (z - z.mean(1, keepdims=True)) / np.sqrt(z.var(1, keepdims=True) + 1e-3)
     np.testing.assert_allclose(network(x), gamma * z + beta, rtol=1e-4, atol=1e-5)
 
@@ -55,7 +55,6 @@ def test_a_linear_encoder_has_no_hidden_layer(build):
     network = build(MLPEncoder(hidden_units=()), "tabular", (3,))
     assert [layer.name for layer in network.layers] == [
         "m",
-        "m_scale",
         "m_project",
         "m_embedding",
     ]
