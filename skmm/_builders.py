@@ -111,6 +111,7 @@ def build_program(
     spec: ModalitySpec,
     loss: training.Loss,
     optimizer: keras.optimizers.Optimizer,
+    fixed_rate: bool,
     meta: dict[str, Any],
     params: dict[str, Any],
     seed: int,
@@ -133,6 +134,8 @@ def build_program(
         The estimator's loss.
     optimizer : keras.optimizers.Optimizer
         The estimator's optimizer.
+    fixed_rate : bool
+        Whether that optimizer keeps its own learning rate.
     meta : dict of str to object
         As `describe_target` gives it.
     params : dict of str to object
@@ -159,11 +162,10 @@ def build_program(
         network = _call(builder, given, own)
         wrapped = _with_embedding(network, spec)
     activation = _last_activation(network)
-    fixed_rate = False
     if network.compiled and network.loss is not None:
         loss = dataclasses.replace(loss, keras_loss=network.loss)
     if network.compiled:
-        fixed_rate = network.optimizer is not optimizer
+        fixed_rate = fixed_rate or network.optimizer is not optimizer
         optimizer = network.optimizer
     return training.Program(
         wrapped,

@@ -114,7 +114,8 @@ class ManyModalities(NestedParams, NeuralEstimator):
         optimizer = training.make_optimizer(
             self.optimizer, self.learning_rate, self.weight_decay
         )
-        return training.Program(network, loss, optimizer)
+        fixed_rate = not isinstance(self.optimizer, str)
+        return training.Program(network, loss, optimizer, fixed_rate=fixed_rate)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -122,8 +123,8 @@ class ManyModalities(NestedParams, NeuralEstimator):
         tags.input_tags.categorical = True
         return tags
 
-    def _unimodal_scores(
-        self, fitted: dict[str, Any], program: Any, held_out: Any, score: Any
+    def _scores(
+        self, fitted: dict[str, Any], program: Any, held_out: Any
     ) -> dict[str, Any]:
         """Score each modality's own logits on the validation rows that have it."""
         if held_out is None or "unimodal" not in program.network.output:
@@ -135,9 +136,8 @@ class ManyModalities(NestedParams, NeuralEstimator):
         for m, spec in enumerate(fitted["_specs"]):
             rows = present[:, m]
             if rows.sum() > 1:
-                scores[spec.name] = float(
-                    score(truth[rows], target.decode(logits[m][rows]))
-                )
+                predicted = target.decode(logits[m][rows])
+                scores[spec.name] = float(self._metric(truth[rows], predicted))
         return {"unimodal_scores_": scores}
 
 

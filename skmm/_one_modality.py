@@ -147,16 +147,20 @@ class OneModality(NestedParams, NeuralEstimator):
                 spec=spec,
                 loss=loss,
                 optimizer=optimizer,
+                fixed_rate=not isinstance(self.optimizer, str),
                 meta=describe_target(fitted["_target"], spec, fitted["n_outputs_"]),
                 params=self.get_params(deep=False),
                 seed=fitted["_fit_seed"],
             )
         with seeded_build(fitted["_fit_seed"]):
             network = unimodal_network(spec, fitted["encoder_"], sum(loss.sizes))
-        return training.Program(network, loss, optimizer, takes_present=False)
-
-    def _unimodal_scores(self, *_: Any) -> dict[str, Any]:
-        return {}
+        return training.Program(
+            network,
+            loss,
+            optimizer,
+            takes_present=False,
+            fixed_rate=not isinstance(self.optimizer, str),
+        )
 
     @classmethod
     def from_scikeras(cls, estimator: Any, **params: Any) -> Self:

@@ -69,6 +69,8 @@ class _Trains(NeuralEstimator):
 class NeuralClassifier(ClassifierMixin, _Trains):
     """A classifier around one network."""
 
+    _metric = staticmethod(accuracy_score)
+
     def _check_y(self, y: Any) -> NDArray:
         return check_labels(y)
 
@@ -133,9 +135,6 @@ class NeuralClassifier(ClassifierMixin, _Trains):
         return self._fit(
             X, y, sample_weight, classes=classes, resume=resume, one_epoch=True
         )
-
-    def _scores(self, fitted: Any, program: Any, held_out: Any) -> dict[str, Any]:
-        return self._unimodal_scores(fitted, program, held_out, accuracy_score)
 
     def decision_function(self, X: Any) -> Any:
         """Compute the logits.
@@ -208,6 +207,8 @@ class NeuralClassifier(ClassifierMixin, _Trains):
 class NeuralRegressor(RegressorMixin, _Trains):
     """A regressor around one network."""
 
+    _metric = staticmethod(r2_score)
+
     def _check_y(self, y: Any) -> NDArray:
         return check_numbers(y)
 
@@ -242,9 +243,6 @@ class NeuralRegressor(RegressorMixin, _Trains):
         """
         resume = self.__sklearn_is_fitted__()
         return self._fit(X, y, sample_weight, resume=resume, one_epoch=True)
-
-    def _scores(self, fitted: Any, program: Any, held_out: Any) -> dict[str, Any]:
-        return self._unimodal_scores(fitted, program, held_out, r2_score)
 
     def predict(self, X: Any) -> NDArray:
         """Predict numbers.

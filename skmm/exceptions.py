@@ -3,12 +3,9 @@
 __all__ = [
     "CellError",
     "CellTypeError",
-    "ConvergenceWarning",
     "MissingModalityWarning",
     "ModalityError",
 ]
-
-from sklearn.exceptions import ConvergenceWarning
 
 
 class ModalityError(ValueError):

@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 
-from skmm import BaseNNClassifier, BaseNNRegressor, ModalityTransformer, available
+from skmm import BaseNNClassifier, BaseNNRegressor, ModalityTransformer
 from skmm.encoders.mlp import MLPEncoder
 
 
@@ -33,11 +33,6 @@ def test_series_as_arrays(network):
     X, y = wave()
     model = BaseNNClassifier(network, epochs=12, learning_rate=0.01, random_state=0)
     assert model.fit(X, y).score(X, y) > 0.9
-
-
-def test_every_encoder_is_accepted_by_its_key():
-    for key in available("encoder"):
-        assert BaseNNClassifier(key)._validate_params() is None
 
 
 def test_an_encoders_parameters_are_searched():

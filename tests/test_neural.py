@@ -136,6 +136,20 @@ def test_callbacks_may_come_from_a_function():
     assert seen == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_an_optimizer_instance_keeps_its_own_step_size(schedule):
+    adam = keras.optimizers.Adam(0.05)
+    model = classifier(optimizer=adam, schedule=schedule).fit(X, Y)
+    assert_allclose(model.history_["learning_rate"], [0.05] * 4, rtol=1e-6)
+
+
+def test_an_optimizer_may_bring_a_schedule_of_its_own():
+    decay = keras.optimizers.schedules.ExponentialDecay(0.05, 5, 0.5)
+    model = classifier(optimizer=keras.optimizers.Adam(decay)).fit(X, Y)
+    expected = 0.05 * 0.5 ** np.arange(1, 5)
+    assert_allclose(model.history_["learning_rate"], expected, rtol=1e-5)
+
+
 def test_what_is_no_keras_callback_is_refused():
     with pytest.raises(TypeError, match=r"must be Keras callbacks.*set_callbacks"):
         classifier(callbacks=["progress"]).fit(X, Y)

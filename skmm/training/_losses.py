@@ -45,7 +45,7 @@ class Loss:
         Parameters
         ----------
         outputs : dict of str to tensor
-            ``"logits"`` of shape (batch, k), ``"raw"`` where the network gave
+            ``"logits"`` of shape (batch, k), ``"output"`` where the network gave
             something else, ``"unimodal"`` a list of (batch, k).
         y : tensor of shape (batch, n_outputs)
             Encoded target: class indices or numbers.
@@ -57,7 +57,7 @@ class Loss:
         loss : tensor of shape (batch,)
         """
         if self.keras_loss is not None:
-            return self._keras(outputs.get("raw", outputs["logits"]), y)
+            return self._keras(outputs.get("output", outputs["logits"]), y)
         loss = self._one(outputs["logits"], y)
         unimodal = outputs.get("unimodal", [])
         if not self.auxiliary or len(unimodal) < 2:

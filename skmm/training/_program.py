@@ -26,8 +26,9 @@ class Program:
     Parameters
     ----------
     network : keras.Model
-        Takes a list of arrays and returns logits, or a dict of ``"logits"``,
-        ``"embedding"`` and ``"unimodal"``.
+        Takes a list of arrays and returns a dict: ``"embedding"`` and either
+        ``"logits"``, or ``"output"`` which `activation` turns back into logits; of
+        several modalities also ``"unimodal"``.
     loss : Loss
         Loss of one row.
     optimizer : keras.optimizers.Optimizer
@@ -80,15 +81,11 @@ class Program:
     def outputs(self, x: list[Any], training: bool) -> dict[str, Any]:
         """Apply the network; what it returns, as a dict with its logits."""
         # A list for one input is deprecated by Keras for single-input models.
-        raw = self.network(x if len(x) > 1 else x[0], training=training)
-        if isinstance(raw, dict):
-            outputs = dict(raw)
-            raw = outputs.pop("output", None)
-            if raw is None:
-                return outputs
-        else:
-            outputs = {}
-        return {**outputs, "raw": raw, "logits": _logits(raw, self.activation)}
+        outputs = self.network(x if len(x) > 1 else x[0], training=training)
+        if "output" not in outputs:
+            return outputs
+        raw = outputs["output"]
+        return {**outputs, "logits": _logits(raw, self.activation)}
 
     def _forward(self, x: list[Any]) -> dict[str, Any]:
         return self.outputs(x, training=False)

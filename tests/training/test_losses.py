@@ -73,7 +73,7 @@ def test_auxiliary_losses_count_the_rows_that_have_the_modality():
 )
 def test_keras_losses_get_the_target_they_expect(name):
     p = tf.nn.softmax(Z)
-    found = values(Loss("multiclass", (4,), keras_loss=name), [[2], [0]], raw=p)
+    found = values(Loss("multiclass", (4,), keras_loss=name), [[2], [0]], output=p)
     np.testing.assert_allclose(found, -np.log(p.numpy()[[0, 1], [2, 0]]), rtol=1e-5)
 
 
