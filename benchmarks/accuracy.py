@@ -35,6 +35,7 @@ from skmm import MultimodalClassifier, MultimodalRegressor, infer_modalities
 SCORERS = {"accuracy": "accuracy", "roc-auc": "roc_auc", "r2": "r2"}
 PACKAGES = ("skmm", "sklearn", "keras", "tensorflow", "numpy", "pandas")
 FAILED = "FAILED"
+END = "<!-- written by hand from here on -->"
 HEADER = (
     "dataset", "task", "metric", "skmm", "no skill", "best single modality",
     "seconds", "own baseline", "published",
@@ -161,13 +162,26 @@ def markdown(cells):
     return "| " + " | ".join(cells) + " |"
 
 
-def setting(seeds):
+def setting():
+    """Date, machine and versions."""
     versions = [f"{p} {importlib.import_module(p).__version__}" for p in PACKAGES]
     return (
         f"{date.today()}, {_processor()}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}, {', '.join(versions)}; "
-        f"seeds: {seeds}. Seconds are one fit and its scoring on all columns."
+        f"Python {platform.python_version()}, {', '.join(versions)}"
     )
+
+
+def write_section(path, title, paragraphs):
+    """Replace the generated part of one section of a markdown file.
+
+    A section is `# title`, what a script wrote, a line END, and what people wrote.
+    """
+    page = path.read_text(encoding="utf-8") if path.exists() else ""
+    sections = dict(re.findall(r"^# (.+)\n((?:(?!# ).*\n)*)", page, re.MULTILINE))
+    by_hand = sections.get(title, "").partition(END)[2]
+    sections[title] = "\n" + "\n\n".join([*paragraphs, END]) + (by_hand or "\n")
+    text = "\n".join(f"# {t}\n{s.rstrip()}\n" for t, s in sections.items())
+    path.write_text(text, encoding="utf-8")
 
 
 def _processor():
@@ -200,8 +214,11 @@ def main():
             table.append(markdown(cells))
             print(table[-1], flush=True)
     if options.write:
-        text = f"# Accuracy\n\n{setting(options.seeds)}\n\n" + "\n".join(table) + "\n"
-        options.write.write_text(text, encoding="utf-8")
+        intro = (
+            f"{setting()}; seeds: {options.seeds}. Seconds are one fit and its scoring "
+            "on all columns."
+        )
+        write_section(options.write, "Accuracy", [intro, "\n".join(table)])
     sys.exit(any(f"| {FAILED} |" in row for row in table))
 
 

@@ -1,0 +1,223 @@
+"""What some choices in docs/decisions.md gain, measured against their alternatives.
+
+    python benchmarks/choices.py [--only NAME] [--data FOLDER]
+
+`adam`, `sizes` and `dropout` need nothing; `text` and `audio` read the datasets of
+FOLDER as benchmarks/accuracy.py does, and are left out without it. Alternatives run
+interleaved in one process; figures are medians over the runs, or mean ± standard
+deviation over seeds.
+"""
+
+import argparse
+import statistics
+import time
+from functools import partial
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+from accuracy import setting, tasks
+from scipy.sparse import csr_array
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
+from sklearn.model_selection import cross_val_score as scored
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from skmm import (
+    BaseNNClassifier,
+    BaseNNRegressor,
+    ModalityTransformer,
+    infer_modalities,
+)
+from skmm import MultimodalClassifier as Classifier
+from skmm.datasets import load_spoken_digits, make_multimodal_classification
+from skmm.encoders.mlp import MLPEncoder
+from skmm.modalities.audio import AudioModality
+from skmm.modalities.text import TextModality
+from skmm.training import clear_pool
+
+RUNS = 3
+
+
+def interleaved(**alternatives):
+    """Call each alternative in turn, RUNS times; medians of what they return."""
+    figures = {name: [] for name in alternatives}
+    for _ in range(RUNS):
+        for name, run in alternatives.items():
+            clear_pool()
+            figures[name].append(run())
+    return {name: statistics.median(values) for name, values in figures.items()}
+
+
+def _cpu_of_a_first_fit(X, y):
+    started = time.process_time()
+    Classifier(epochs=1, random_state=0).fit(X, y)
+    return time.process_time() - started
+
+
+def adam():
+    """Time tracing and one epoch with Adam as one operation, and as Keras has it."""
+    X, y = make_multimodal_classification(64, random_state=0, return_X_y=True)
+    fit = partial(_cpu_of_a_first_fit, X, y)
+
+    def as_keras():
+        with patch("skmm.training._optimizers._is_plain_adam", return_value=False):
+            return fit()
+
+    fit()  # what TensorFlow loads once
+    found = interleaved(one=fit, keras=as_keras)
+    print(f"adam: {found['one']:.2f} s of CPU, Keras' own {found['keras']:.2f} s")
+
+
+def _seconds_of_a_search(X, y):
+    model = make_pipeline(ModalityTransformer(), Classifier(epochs=2, random_state=0))
+    grid = {"multimodalclassifier__learning_rate": [0.001, 0.002]}
+    started = time.perf_counter()
+    GridSearchCV(model, grid, cv=4, refit=False).fit(X, y)
+    return time.perf_counter() - started
+
+
+def sizes():
+    """Time a search of eight fits, sizes of the data rounded up and as they are."""
+    kinds = ("tabular", "text", "timeseries")
+    X, y = make_multimodal_classification(
+        300, modalities=kinds, random_state=0, return_X_y=True
+    )
+    # Varied texts, as people's are: the synthetic ones share one small vocabulary.
+    rng = np.random.default_rng(0)
+    X["text"] = [
+        f"{t} {' '.join(f'w{w}' for w in rng.zipf(1.3, rng.integers(1, 9)))}"
+        for t in X["text"]
+    ]
+    search = partial(_seconds_of_a_search, X, y)
+
+    def exact():
+        with patch("skmm._neural.roomy", lambda spec: spec):
+            return search()
+
+    search()
+    found = interleaved(rounded=search, exact=exact)
+    print(f"sizes: rounded {found['rounded']:.1f} s, exact {found['exact']:.1f} s")
+
+
+def dropout():
+    """Score an MLP with dropout 0.1 and 0.3: five folds, three seeds."""
+    tables = [
+        (load_breast_cancer, BaseNNClassifier),
+        (load_wine, BaseNNClassifier),
+        (load_digits, BaseNNClassifier),
+        (load_diabetes, BaseNNRegressor),
+    ]
+    for load, Estimator in tables:
+        X, y = load(return_X_y=True)
+        folds = StratifiedKFold if Estimator is BaseNNClassifier else KFold
+        figures = {}
+        for rate in (0.1, 0.3):
+            figures[rate] = [
+                scored(
+                    Estimator(MLPEncoder(dropout=rate), random_state=seed),
+                    X,
+                    y,
+                    cv=folds(5, shuffle=True, random_state=seed),
+                ).mean()
+                for seed in range(3)
+            ]
+        shown = ", ".join(
+            f"{rate}: {np.mean(v):.3f} ± {np.std(v, ddof=1):.3f}"
+            for rate, v in figures.items()
+        )
+        print(f"dropout: {load.__name__[5:]}: {shown}", flush=True)
+
+
+def _bag(modality, X):
+    """Count each n-gram, and bring rows to unit length."""
+    ids = modality.transform(X).array
+    rows, places = np.nonzero(ids)
+    shape = (len(ids), len(modality.vocabulary_) + 1)
+    bag = csr_array((np.ones(len(rows)), (rows, ids[rows, places])), shape)
+    return bag.multiply(1 / np.maximum(np.sqrt(bag.sum(axis=1)), 1)[:, None]).tocsr()
+
+
+def _texts(frame):
+    """List the columns that skmm takes for text."""
+    inferred = infer_modalities(frame)
+    return list(inferred.index[inferred["modality"] == "text"])
+
+
+def text(data):
+    """Score a linear model on TextModality's ids, and on TfidfVectorizer's output."""
+    for folder in sorted(path.parent for path in data.glob("*/meta.json")):
+        task = next(tasks(folder))
+        columns = _texts(task.train) if task.kind == "binary" else []
+        if not columns:
+            continue
+        train, test = task.train[columns], task.test[columns]
+        modality = TextModality().fit(train)
+        vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2)
+        parts = {
+            "skmm": (_bag(modality, train), _bag(modality, test)),
+            "tf-idf": (
+                vectorizer.fit_transform(train.fillna("").agg(" ".join, axis=1)),
+                vectorizer.transform(test.fillna("").agg(" ".join, axis=1)),
+            ),
+        }
+        shown = []
+        for kind, (a, b) in parts.items():
+            model = LogisticRegression(C=10, max_iter=1000).fit(a, task.y_train)
+            auc = roc_auc_score(task.y_test, model.predict_proba(b)[:, 1])
+            shown.append(f"{kind} {auc:.3f}")
+        print(f"text: {folder.name}: AUC {', '.join(shown)}", flush=True)
+
+
+def _pooled(array):
+    """Take mean, deviation, smallest and largest of each band over the steps."""
+    array = np.asarray(array, dtype=float).reshape(len(array), array.shape[1], -1)
+    pools = (np.nanmean, np.nanstd, np.nanmin, np.nanmax)
+    return np.hstack([pool(array, axis=1) for pool in pools])
+
+
+def audio(data):
+    """Score a support-vector machine on pooled spectrograms, coarse and fine ones."""
+    task = next(tasks(data / "esc10"))
+    digits = load_spoken_digits()
+    sounds = {
+        "esc10": (task.train[["audio"]], task.y_train),
+        "spoken digits": (digits.data[["audio"]], digits.target),
+    }
+    for name, (X, y) in sounds.items():
+        for n_mels in (32, 64):
+            for fine in (1, 2):
+                modality = AudioModality(n_mels=n_mels).fit(X)
+                hop = modality.hop_ / fine
+                modality = AudioModality(n_mels=n_mels, hop=hop).fit(X)
+                features = _pooled(modality.transform(X).array)
+                model = make_pipeline(StandardScaler(), SVC(C=10))
+                score = scored(model, features, y, cv=5).mean()
+                steps = modality.n_steps_
+                print(f"audio: {name}: {n_mels} bands, {steps} steps: {score:.3f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", choices=["adam", "sizes", "dropout", "text", "audio"])
+    parser.add_argument("--data", type=Path)
+    options = parser.parse_args()
+    experiments = {"adam": adam, "sizes": sizes, "dropout": dropout}
+    if options.data:
+        experiments |= {
+            "text": partial(text, options.data),
+            "audio": partial(audio, options.data),
+        }
+    print(setting())
+    for name, experiment in experiments.items():
+        if options.only in (None, name):
+            experiment()
+
+
+if __name__ == "__main__":
+    main()
