@@ -111,7 +111,7 @@ def build_program(
     spec: ModalitySpec,
     loss: training.Loss,
     optimizer: keras.optimizers.Optimizer,
-    fixed_rate: bool,
+    own_optimizer: bool,
     meta: dict[str, Any],
     params: dict[str, Any],
     seed: int,
@@ -134,8 +134,8 @@ def build_program(
         The estimator's loss.
     optimizer : keras.optimizers.Optimizer
         The estimator's optimizer.
-    fixed_rate : bool
-        Whether that optimizer keeps its own learning rate.
+    own_optimizer : bool
+        Whether that optimizer is the user's, with a step size of its own.
     meta : dict of str to object
         As `describe_target` gives it.
     params : dict of str to object
@@ -165,7 +165,7 @@ def build_program(
     if network.compiled and network.loss is not None:
         loss = dataclasses.replace(loss, keras_loss=network.loss)
     if network.compiled:
-        fixed_rate = fixed_rate or network.optimizer is not optimizer
+        own_optimizer = own_optimizer or network.optimizer is not optimizer
         optimizer = network.optimizer
     return training.Program(
         wrapped,
@@ -174,7 +174,8 @@ def build_program(
         model=network,
         activation=activation,
         takes_present=False,
-        fixed_rate=fixed_rate,
+        own_optimizer=own_optimizer,
+        given_weights=True,
     )
 
 
@@ -193,7 +194,8 @@ def _with_embedding(network: keras.Model, spec: ModalitySpec) -> keras.Model:
     output = embedding = graph.outputs[0]
     if graph is network:
         embedding = network.layers[-1].input
-    embedding = keras.layers.Flatten(name="embedding")(embedding)
+    # A name that no layer of the user has: Keras calls an Embedding "embedding".
+    embedding = keras.layers.Flatten(name="skmm_embedding")(embedding)
     return keras.Model(graph.inputs, {"output": output, "embedding": embedding})
 
 

@@ -91,9 +91,9 @@ def adam_slots(optimizer: Any) -> tuple[list[Any], list[Any]]:
     return list(optimizer._momentums), list(optimizer._velocities)
 
 
-def decays(optimizer: Any, variable: Any) -> bool:
-    """Whether a Keras optimizer applies its weight decay to this variable."""
-    return bool(optimizer.weight_decay) and optimizer._use_weight_decay(variable)
+def is_decayed(optimizer: Any, variable: Any) -> bool:
+    """Whether weight decay is for this variable, by the names that are excluded."""
+    return bool(optimizer._use_weight_decay(variable))
 
 
 def without_tracing_warning(function: Any) -> Any:

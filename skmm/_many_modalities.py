@@ -97,7 +97,6 @@ class ManyModalities(NestedParams, NeuralEstimator):
             self._loss(fitted),
             self.modality_dropout,
             self.optimizer,
-            self.weight_decay,
         )
 
     def _make_program(self, fitted: dict[str, Any]) -> training.Program:
@@ -111,11 +110,12 @@ class ManyModalities(NestedParams, NeuralEstimator):
                 modality_dropout=self.modality_dropout,
                 unimodal=len(fitted["_specs"]) > 1 and self.aux_weight > 0,
             )
-        optimizer = training.make_optimizer(
-            self.optimizer, self.learning_rate, self.weight_decay
+        return training.Program(
+            network,
+            loss,
+            training.make_optimizer(self.optimizer, self.learning_rate),
+            own_optimizer=not isinstance(self.optimizer, str),
         )
-        fixed_rate = not isinstance(self.optimizer, str)
-        return training.Program(network, loss, optimizer, fixed_rate=fixed_rate)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

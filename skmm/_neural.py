@@ -7,6 +7,8 @@ network is built from them when it is needed, and is never pickled.
 from __future__ import annotations
 
 import copy
+import math
+import time
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -80,6 +82,7 @@ class NeuralEstimator(
         "early_stopping": [StrOptions({"auto"}), "boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "engine": [StrOptions({"auto", "graph", "xla"})],
         "callbacks": [list, tuple, callable, None],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
@@ -245,7 +248,6 @@ class NeuralEstimator(
             "history_": {},
             "n_epochs_": 0,
         }
-        fitted["_key"] = self._program_key(fitted)
         return fitted
 
     def _resumed(self, frame: ModalityFrame) -> dict[str, Any]:
@@ -258,7 +260,7 @@ class NeuralEstimator(
             if name.endswith("_") or name in private
         }
         key = fitted.get("_key")
-        if isinstance(key, tuple) and key != self._program_key(fitted):
+        if key is not None and key != self._program_key(fitted):
             fitted["_optimizer_state"] = None
             del fitted["_key"]
         return fitted
@@ -277,21 +279,37 @@ class NeuralEstimator(
     ) -> None:
         """Train the network of `fitted`, and add to it what came out."""
         fitted["_fit_seed"] = seed = self._seed() + fitted["n_epochs_"]
-        recipe = self._recipe(len(data.y), seed, one_epoch)
+        started = time.perf_counter()
         with self._borrow(fitted, untrained=not resume) as program:
+            recipe = self._recipe(program, len(data.y), seed, one_epoch)
             if resume:
                 program.set_weights(fitted["_weights"])
                 program.reset_optimizer(fitted.get("_optimizer_state"))
                 program.seed_layers(seed)
             else:
                 program.initialise(seed)
+            callbacks = self._keras_callbacks()
+            n_steps = recipe.epochs * math.ceil(len(data.y) / recipe.batch_size)
+            engine = training.choose_engine(
+                program.network, n_steps, self.engine, callbacks
+            )
+            if self.verbose:
+                print(f"engine {engine.name}: {engine.reason}")
+            built = time.perf_counter()
             history = training.train(
                 program,
                 data,
                 recipe,
                 validation=held_out,
-                callbacks=[*self._keras_callbacks(), events.watch(fitted, program)],
+                callbacks=[*callbacks, events.watch(fitted, program)],
+                engine=engine.name,
             )
+            fitted["fit_report_"] = {
+                "engine": engine.name,
+                "reason": engine.reason,
+                "seconds_building": built - started,
+                "seconds_training": time.perf_counter() - built,
+            }
             fitted["_weights"] = program.get_weights()
             if one_epoch or self.warm_start:
                 fitted["_optimizer_state"] = program.optimizer_state()
@@ -301,15 +319,18 @@ class NeuralEstimator(
         fitted["history_"] = {k: past.get(k, []) + v for k, v in history.items()}
         fitted["n_epochs_"] += len(history["loss"])
 
-    def _recipe(self, n_samples: int, seed: int, one_epoch: bool) -> training.Recipe:
+    def _recipe(
+        self, program: training.Program, n_samples: int, seed: int, one_epoch: bool
+    ) -> training.Recipe:
         size = self.batch_size
         if size == "auto":
             size = int(np.clip(n_samples // 32, 32, 256))
         return training.Recipe(
             epochs=1 if one_epoch else self.epochs,
             batch_size=size,
-            learning_rate=self.learning_rate,
-            schedule="constant" if one_epoch else self.schedule,
+            learning_rate=program.rate or self.learning_rate,
+            schedule="constant" if one_epoch or program.rate else self.schedule,
+            weight_decay=self.weight_decay,
             seed=seed,
             patience=None if self.early_stopping is False else self.n_iter_no_change,
             verbose=int(self.verbose),

@@ -124,22 +124,28 @@ class OneModality(NestedParams, NeuralEstimator):
         return training.Loss(target.kind, target.sizes, keras_loss=self.loss)
 
     def _program_key(self, fitted: dict[str, Any]) -> Any:
-        if self._is_builder:
-            return object()
+        if self._is_builder:  # `_borrow` sees what it builds
+            return fitted.get("_key", object())
         return training.program_key(
             self._network_specs(fitted["_specs"]),
             [fitted["encoder_"]],
             self._loss(fitted),
             self.optimizer,
-            self.weight_decay,
         )
+
+    def _borrow(self, fitted: dict[str, Any], untrained: bool = False) -> Any:
+        """Borrow a program; a builder is asked at each fit, and may know its own."""
+        if not (untrained and self._is_builder):
+            return super()._borrow(fitted, untrained)
+        fresh = self._make_program(fitted)
+        fitted["_key"] = training.network_key(fresh)
+        return training.program(fitted["_key"], lambda: fresh, fresh=fresh)
 
     def _make_program(self, fitted: dict[str, Any]) -> training.Program:
         (spec,) = self._network_specs(fitted["_specs"])
         loss = self._loss(fitted)
-        optimizer = training.make_optimizer(
-            self.optimizer, self.learning_rate, self.weight_decay
-        )
+        optimizer = training.make_optimizer(self.optimizer, self.learning_rate)
+        own_optimizer = not isinstance(self.optimizer, str)
         if self._is_builder:
             return build_program(
                 self.network,
@@ -147,7 +153,7 @@ class OneModality(NestedParams, NeuralEstimator):
                 spec=spec,
                 loss=loss,
                 optimizer=optimizer,
-                fixed_rate=not isinstance(self.optimizer, str),
+                own_optimizer=own_optimizer,
                 meta=describe_target(fitted["_target"], spec, fitted["n_outputs_"]),
                 params=self.get_params(deep=False),
                 seed=fitted["_fit_seed"],
@@ -155,11 +161,7 @@ class OneModality(NestedParams, NeuralEstimator):
         with seeded_build(fitted["_fit_seed"]):
             network = unimodal_network(spec, fitted["encoder_"], sum(loss.sizes))
         return training.Program(
-            network,
-            loss,
-            optimizer,
-            takes_present=False,
-            fixed_rate=not isinstance(self.optimizer, str),
+            network, loss, optimizer, takes_present=False, own_optimizer=own_optimizer
         )
 
     @classmethod

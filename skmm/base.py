@@ -58,6 +58,11 @@ class BaseNNClassifier(OneModality, NeuralClassifier):
         Epochs without a lower validation loss before stopping.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes.
+    engine : {"auto", "graph", "xla"}, default="auto"
+        What runs the training steps: TensorFlow's kernels one by one, or machine code
+        that XLA compiles once for the network and the size of the data, which takes
+        the better part of a second and makes steps of small dense networks several
+        times faster. ``"auto"`` decides by the network and the number of steps.
     callbacks : list of keras.callbacks.Callback, callable or None, default=None
         Keras callbacks, copied for each fit; or a function that returns them.
     warm_start : bool, default=False
@@ -78,6 +83,10 @@ class BaseNNClassifier(OneModality, NeuralClassifier):
         each epoch.
     n_epochs_ : int
         Number of epochs trained.
+    fit_report_ : dict
+        How the last fit ran: ``"engine"`` and ``"reason"`` of its choice,
+        ``"seconds_building"`` the network and ``"seconds_training"`` it, tracing and
+        compiling included.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -122,6 +131,7 @@ class BaseNNClassifier(OneModality, NeuralClassifier):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         class_weight: Any = None,
+        engine: str = "auto",
         callbacks: Any = None,
         warm_start: bool = False,
         random_state: Any = None,
@@ -140,6 +150,7 @@ class BaseNNClassifier(OneModality, NeuralClassifier):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.class_weight = class_weight
+        self.engine = engine
         self.callbacks = callbacks
         self.warm_start = warm_start
         self.random_state = random_state
@@ -193,6 +204,11 @@ class BaseNNRegressor(OneModality, NeuralRegressor):
         Share of rows set apart, between 0 and 1.
     n_iter_no_change : int, default=10
         Epochs without a lower validation loss before stopping.
+    engine : {"auto", "graph", "xla"}, default="auto"
+        What runs the training steps: TensorFlow's kernels one by one, or machine code
+        that XLA compiles once for the network and the size of the data, which takes
+        the better part of a second and makes steps of small dense networks several
+        times faster. ``"auto"`` decides by the network and the number of steps.
     callbacks : list of keras.callbacks.Callback, callable or None, default=None
         Keras callbacks, copied for each fit; or a function that returns them.
     warm_start : bool, default=False
@@ -211,6 +227,10 @@ class BaseNNRegressor(OneModality, NeuralRegressor):
         each epoch.
     n_epochs_ : int
         Number of epochs trained.
+    fit_report_ : dict
+        How the last fit ran: ``"engine"`` and ``"reason"`` of its choice,
+        ``"seconds_building"`` the network and ``"seconds_training"`` it, tracing and
+        compiling included.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -249,6 +269,7 @@ class BaseNNRegressor(OneModality, NeuralRegressor):
         early_stopping: bool | str = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
+        engine: str = "auto",
         callbacks: Any = None,
         warm_start: bool = False,
         random_state: Any = None,
@@ -266,6 +287,7 @@ class BaseNNRegressor(OneModality, NeuralRegressor):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.engine = engine
         self.callbacks = callbacks
         self.warm_start = warm_start
         self.random_state = random_state

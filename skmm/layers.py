@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Mixture",
     "Observed",
     "PositionEmbedding",
+    "TokenEmbedding",
     "UnfoldAxis",
 ]
 
@@ -218,6 +220,24 @@ class MaskedPooling(keras.layers.Layer):
         return {**super().get_config(), "mode": self.mode}
 
 
+def _look_up(table: keras.Variable, rows: Any) -> Any:
+    """Read rows of a table; `ops.take` reads, and often copies, all of it."""
+    return tf.gather(table.value, rows)
+
+
+@register
+class TokenEmbedding(keras.layers.Embedding):
+    """Put a learned vector in the place of each token: ``E[x]``, E of shape (v, d).
+
+    Keras' own layer, but that it reads no more of E than it needs, which makes a
+    training step on a large vocabulary several times faster.
+    """
+
+    def call(self, x: Any) -> Any:
+        """Return (batch, t, d) for ids `x` of shape (batch, t)."""
+        return _look_up(self.embeddings, ops.cast(x, "int32"))
+
+
 @register
 class CategoryEmbedding(keras.layers.Layer):
     """Put a learned vector in the place of each category code.
@@ -264,7 +284,7 @@ class CategoryEmbedding(keras.layers.Layer):
         first = np.cumsum(sizes, dtype="int32") - sizes
         numbers, codes = ops.split(x, [x.shape[-1] - len(sizes)], axis=-1)
         rows = ops.clip(ops.cast(codes, "int32"), 0, sizes - 1) + first
-        vectors = ops.take(self.embeddings, rows, axis=0)
+        vectors = _look_up(self.embeddings, rows)
         flat = ops.reshape(vectors, (-1, len(sizes) * self.embedding_dim))
         return ops.concatenate([numbers, flat], axis=-1)
 

@@ -7,8 +7,9 @@ from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
 
-from skmm import BaseNNClassifier, BaseNNRegressor
+from skmm import BaseNNClassifier, BaseNNRegressor, training
 from skmm._builders import builder_parameters
+from skmm.training import _pool
 
 X, Y = load_iris(return_X_y=True)
 
@@ -183,3 +184,112 @@ def test_images_reach_the_builder_in_their_own_shape():
     y = np.arange(40) % 2
     images = rng.normal(size=(40, 6, 6, 1)) + y[:, None, None, None]
     assert fitted(conv, images, y, epochs=30).score(images, y) > 0.9
+
+
+@pytest.fixture
+def programs():
+    """See which programs a pool that was empty has lent."""
+    training.clear_pool()
+    yield lambda: [program for _, program in list(_pool._idle.items())]
+    training.clear_pool()
+
+
+@pytest.mark.parametrize("builder", [plain, scikeras_style])
+def test_equal_networks_share_one_program_whatever_their_numbers(builder, programs):
+    params = {} if builder is plain else {"hidden_layer_sizes": (10,)}
+    settings = {"network_params": params, "epochs": 2}
+    first = fitted(builder, **settings)
+    fitted(builder, learning_rate=0.5, weight_decay=0.1, **settings)
+    again = fitted(builder, **settings)
+    assert len(programs()) == 1
+    (program,) = programs()
+    assert program.engines["graph"].experimental_get_tracing_count() == 1
+    np.testing.assert_array_equal(first.predict_proba(X), again.predict_proba(X))
+    training.clear_pool()
+    fresh = fitted(builder, **settings)
+    np.testing.assert_array_equal(first.predict_proba(X), fresh.predict_proba(X))
+
+
+def test_another_width_is_another_program(programs):
+    for units in (4, 8):
+        fitted(plain, network_params={"units": units}, epochs=1)
+    assert len(programs()) == 2
+
+
+def test_training_starts_from_the_weights_that_the_builder_gives(programs):
+    def pretrained(spec, n_outputs, value=0.5):
+        network = plain(spec, n_outputs)
+        network.set_weights([np.full(w.shape, value) for w in network.get_weights()])
+        return network
+
+    still = {"epochs": 1, "learning_rate": 1e-12, "weight_decay": 0.0}
+    for value in (0.5, 0.25):  # the second in a program that the first has used
+        model = fitted(pretrained, network_params={"value": value}, **still)
+        for weight in model.network_.get_weights():
+            np.testing.assert_allclose(weight, value, atol=1e-6)
+    assert len(programs()) == 1
+
+
+def test_a_builders_own_optimizer_keeps_its_step_size_in_a_shared_program(programs):
+    def compiled(n_outputs, rate=0.1):
+        network = keras.Sequential(
+            [keras.layers.Input((4,)), keras.layers.Dense(n_outputs)]
+        )
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        network.compile(keras.optimizers.SGD(rate), loss)
+        return network
+
+    for rate in (0.25, 0.125):
+        model = fitted(compiled, network_params={"rate": rate}, epochs=2)
+        assert model.history_["learning_rate"] == [rate, rate]
+    assert len(programs()) == 1
+
+
+def test_a_class_of_the_users_own_is_never_taken_for_its_namesake(programs):
+    def of(factor):
+        class Scale(keras.layers.Layer):
+            def call(self, x):
+                return x * factor
+
+        return lambda n_outputs: keras.Sequential(
+            [keras.layers.Input((4,)), Scale(), keras.layers.Dense(n_outputs)]
+        )
+
+    plus, minus = (fitted(of(f), epochs=1, learning_rate=1e-9) for f in (1.0, -1.0))
+    assert len(programs()) == 2
+    np.testing.assert_allclose(
+        plus.decision_function(X), -minus.decision_function(X), atol=1e-5
+    )
+
+
+def test_a_function_inside_a_layer_is_never_taken_for_its_namesake(programs):
+    def of(factor):
+        def activation(x):
+            return x * factor
+
+        return lambda n_outputs: keras.Sequential(
+            [
+                keras.layers.Input((4,)),
+                keras.layers.Dense(n_outputs, activation=activation),
+            ]
+        )
+
+    for factor in (1.0, -1.0):
+        fitted(of(factor), epochs=1)
+    assert len(programs()) == 2
+
+
+def test_an_embedding_layer_may_have_the_name_that_keras_gives_it():
+    def embedded(n_outputs):
+        return keras.Sequential(
+            [
+                keras.layers.Input((4,)),
+                keras.layers.Embedding(9, 3),
+                keras.layers.Flatten(),
+                keras.layers.Dense(n_outputs),
+            ]
+        )
+
+    model = fitted(embedded, X.astype(int), epochs=30)
+    assert "embedding" in model.network_.layers[0].name
+    assert model.score(X.astype(int), Y) > 0.8

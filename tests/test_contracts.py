@@ -149,7 +149,7 @@ def assert_all_learn(found: dict[str, np.ndarray]) -> None:
 def assert_redrawable(network: keras.Model) -> None:
     """Training can draw every weight anew, so that folds share a network."""
     loss = training.Loss("multiclass", (network.output.shape[-1],))
-    sgd = training.make_optimizer("sgd", 0.1, 0.0)
+    sgd = training.make_optimizer("sgd", 0.1)
     program = training.Program(network, loss, sgd)
     start = network.get_weights()
     try:

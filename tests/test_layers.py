@@ -22,6 +22,7 @@ LAYERS = {
     "MaskedPooling": ({"mode": "sqrt"}, [(2, 3, 4)]),
     "Observed": ({"window": (2,)}, [(2, 3, 4)]),
     "PositionEmbedding": ({}, [(2, 3, 4)]),
+    "TokenEmbedding": ({"input_dim": 5, "output_dim": 3}, [(2, 4)]),
     "UnfoldAxis": ({"size": 2}, [(4, 3)]),
 }
 
@@ -171,6 +172,18 @@ def test_each_code_is_looked_up_in_its_columns_part_of_the_table():
         [0.1, *table[0], *table[4]],
     ]
     np.testing.assert_array_equal(out, np.array(expected, "float32"))
+
+
+def test_each_token_gets_its_row_and_the_gradient_no_other():
+    layer = layers.TokenEmbedding(5, 3)
+    ids = np.array([[1, 3], [3, 0]])
+    with tf.GradientTape() as tape:
+        vectors = layer(ids)
+        total = tf.reduce_sum(vectors)
+    np.testing.assert_array_equal(vectors, layer.get_weights()[0][ids])
+    gradient = tape.gradient(total, layer.trainable_variables[0].value)
+    assert isinstance(gradient, tf.IndexedSlices)
+    np.testing.assert_array_equal(gradient.indices, ids.ravel())
 
 
 def test_a_code_beyond_its_column_stays_in_its_part_of_the_table():

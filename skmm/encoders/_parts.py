@@ -11,7 +11,7 @@ import keras
 
 from skmm.exceptions import ModalityError
 from skmm.frame import ModalitySpec
-from skmm.layers import MaskMissing, Observed
+from skmm.layers import MaskMissing, Observed, TokenEmbedding
 
 __all__ = ["embed_tokens", "finite_numbers", "may_have_gaps", "project"]
 
@@ -86,7 +86,7 @@ def embed_tokens(x: Any, spec: ModalitySpec, embedding_dim: int) -> tuple[Any, A
             'its encoder reads token ids; take the encoder "mlp" for vectors.'
         )
     observed = Observed(0, name=f"{spec.name}_observed")(x)
-    table = keras.layers.Embedding(
+    table = TokenEmbedding(
         spec.vocabulary_size, embedding_dim, name=f"{spec.name}_tokens"
     )
     return table(x), observed

@@ -4,21 +4,25 @@ Must not import pandas, and sees neither estimators nor dataframes: arrays and a
 network go in, weights and a history come out.
 """
 
+from skmm.training._engine import Engine, choose_engine
 from skmm.training._loop import Data, History, Recipe, evaluate, train
 from skmm.training._losses import Loss
 from skmm.training._optimizers import make_optimizer
-from skmm.training._pool import clear_pool, program, program_key
+from skmm.training._pool import clear_pool, network_key, program, program_key
 from skmm.training._program import Program, predict
 
 __all__ = [
     "Data",
+    "Engine",
     "History",
     "Loss",
     "Program",
     "Recipe",
+    "choose_engine",
     "clear_pool",
     "evaluate",
     "make_optimizer",
+    "network_key",
     "predict",
     "program",
     "program_key",

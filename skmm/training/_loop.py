@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from skmm.training._program import Program, chunks
 
 __all__ = ["Data", "History", "Recipe", "train"]
+
+ALIGNMENT = 64  # bytes, of TensorFlow's memory
 
 History = dict[str, list[float]]
 
@@ -45,6 +47,8 @@ class Recipe:
     patience : int or None
         Stop after this many epochs without a lower validation loss; None never
         stops.
+    weight_decay : float, default=0.0
+        Decoupled weight decay, for an optimizer that has none of its own.
     verbose : int, default=0
         Print a line for each epoch.
     """
@@ -55,6 +59,7 @@ class Recipe:
     schedule: str
     seed: int
     patience: int | None
+    weight_decay: float = 0.0
     verbose: int = 0
 
 
@@ -103,6 +108,7 @@ def train(
     *,
     validation: Data | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    engine: str = "graph",
 ) -> History:
     """Train the program's network from the weights it has.
 
@@ -121,6 +127,8 @@ def train(
     callbacks : sequence of keras.callbacks.Callback, default=()
         Called as `keras.Model.fit` calls them; batch by batch where one of them
         listens to batches.
+    engine : {"graph", "xla"}, default="graph"
+        What runs the steps.
 
     Returns
     -------
@@ -138,13 +146,13 @@ def train(
     listeners = _listeners(program, callbacks, recipe)
     best = _Best(recipe.patience) if validation and recipe.patience else None
     history: History = {}
-    tensors = _tensors(data)
+    work = _Work(program, data, recipe, engine)
     program.model.stop_training = False
     listeners.on_train_begin()
     for epoch, order in enumerate(_orders(len(data.y), recipe)):
         _schedule(program, recipe, epoch)
         listeners.on_epoch_begin(epoch)
-        logs = _epoch(program, tensors, order, recipe, listeners)
+        logs = work.epoch(order, listeners)
         if validation:
             logs["val_loss"] = evaluate(program, validation)
         _record(history, program, logs, epoch, recipe)
@@ -158,13 +166,119 @@ def train(
     return history
 
 
-def _tensors(data: Data, rows: slice = slice(None)) -> tuple[list[Any], Any, Any]:
-    x = [tf.convert_to_tensor(a[rows]) for a in data.arrays]
+class _Block(NamedTuple):
+    """Batches for one call: row numbers, and how many of all of them are real."""
+
+    order: NDArray  # of int32, shape (at least n_steps, batch_size)
+    n_steps: int
+    n_real: int
+
+
+class _Work:
+    """Training data where the compiled functions find them, cut into batches.
+
+    XLA compiles for sizes: they are rounded up, so that the folds of a table share
+    them, and what fills the last batch does not count. A graph takes any size.
+    """
+
+    def __init__(self, program: Program, data: Data, recipe: Recipe, engine: str):
+        self.n_rows = len(data.y)
+        self.size = min(recipe.batch_size, self.n_rows)
+        self.whole = engine == "xla"
+        self.room = round_up(self.n_rows) if self.whole else self.n_rows
+        self.tensors = _tensors(data, room=self.room)
+        self.run = program.engines[engine]
+        self.decay = tf.constant(recipe.weight_decay, tf.float32)
+
+    def epoch(
+        self, order: NDArray, listeners: keras.callbacks.CallbackList
+    ) -> dict[str, float]:
+        """Train on every row once; return the mean loss."""
+        blocks = [self._filled(order)] if self.whole else self._blocks(order)
+        watched = any(map(listens_to_batches, listeners.callbacks))
+        if watched:
+            batches = [batch for block in blocks for batch in block.order]
+            blocks = [_Block(batch[None], 1, len(batch)) for batch in batches]
+        total = 0.0
+        for step, block in enumerate(blocks):
+            if watched:
+                listeners.on_train_batch_begin(step)
+            loss = float(self.run(*self.tensors, *block, self.decay))
+            total += loss
+            if watched:
+                listeners.on_train_batch_end(step, {"loss": loss / block.n_real})
+        return {"loss": total / self.n_rows}
+
+    def _blocks(self, order: NDArray) -> list[_Block]:
+        """Make batches of one size, and the smaller last one."""
+        n_full = self.n_rows // self.size
+        full, rest = np.split(order, [n_full * self.size])
+        blocks = [_Block(full.reshape(n_full, self.size), n_full, len(full))]
+        return [*blocks, _Block(rest[None], 1, len(rest))] if len(rest) else blocks
+
+    def _filled(self, order: NDArray) -> _Block:
+        """Make batches of one size, with room for as many as the rows may be."""
+        rows = np.zeros((math.ceil(self.room / self.size), self.size), np.int32)
+        rows.flat[: self.n_rows] = order
+        return _Block(rows, math.ceil(self.n_rows / self.size), self.n_rows)
+
+
+def round_up(n: int) -> int:
+    """Round up to four significant bits; a great number stays as it is.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+
+    Returns
+    -------
+    room : int
+        At most an eighth more. From 2 ** 17 on `n` itself: compiling anew takes less
+        time than these rows do, and their padding memory.
+    """
+    if n >= 2**17:
+        return n
+    step = max(32, 1 << max(n.bit_length() - 4, 0))
+    return -(-n // step) * step
+
+
+def _tensors(
+    data: Data, rows: slice = slice(None), room: int = 0
+) -> tuple[list[Any], Any, Any]:
+    """Hand rows over to TensorFlow, with zeros behind them up to `room` rows."""
+    x, y, weight = data.arrays, data.y, data.weight
     return (
-        x,
-        tf.convert_to_tensor(data.y[rows]),
-        tf.convert_to_tensor(data.weight[rows]),
+        [resident(a[rows], room) for a in x],
+        resident(y[rows], room),
+        resident(weight[rows], room),
     )
+
+
+def resident(array: NDArray, room: int = 0) -> Any:
+    """Make a tensor of an array.
+
+    `tf.convert_to_tensor` takes twice the array's memory for as long as the tensor
+    lives. Memory that is aligned as TensorFlow needs it can be lent.
+
+    Parameters
+    ----------
+    array : ndarray of shape (n_samples, ...)
+        The data.
+    room : int, default=0
+        Least number of rows of the tensor; zeros fill it up.
+
+    Returns
+    -------
+    tensor : tf.Tensor of shape (max(n_samples, room), ...)
+    """
+    shape = (max(len(array), room), *array.shape[1:])
+    n_bytes = math.prod(shape) * array.itemsize
+    memory = np.zeros(n_bytes + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    lent = memory[start : start + n_bytes].view(array.dtype).reshape(shape)
+    lent[: len(array)] = array
+    return tf.experimental.dlpack.from_dlpack(lent.__dlpack__())
 
 
 def _schedule(program: Program, recipe: Recipe, epoch: int) -> None:
@@ -195,39 +309,13 @@ def _listeners(
     )
 
 
-def _listens_to_batches(callback: keras.callbacks.Callback) -> bool:
+def listens_to_batches(callback: keras.callbacks.Callback) -> bool:
+    """Tell whether a callback wants to hear of every batch."""
     base = keras.callbacks.Callback
     return any(
         getattr(type(callback), hook) is not getattr(base, hook)
         for hook in _BATCH_HOOKS
     )
-
-
-def _epoch(
-    program: Program,
-    tensors: tuple[list[Any], Any, Any],
-    order: NDArray,
-    recipe: Recipe,
-    listeners: keras.callbacks.CallbackList,
-) -> dict[str, float]:
-    """Train on every row once; return the mean loss."""
-    size = min(recipe.batch_size, len(order))
-    full = len(order) // size * size
-    blocks = [order[:full].reshape(-1, size)]
-    if full < len(order):
-        blocks.append(order[full:][None])
-    watched = any(_listens_to_batches(c) for c in listeners.callbacks)
-    if watched:
-        blocks = [batch[None] for block in blocks for batch in block]
-    total = 0.0
-    for step, block in enumerate(blocks):
-        if watched:
-            listeners.on_train_batch_begin(step)
-        loss = float(program.run(*tensors, tf.convert_to_tensor(block)))
-        total += loss
-        if watched:
-            listeners.on_train_batch_end(step, {"loss": loss / block.size})
-    return {"loss": total / len(order)}
 
 
 def evaluate(program: Program, data: Data) -> float:

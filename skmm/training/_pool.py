@@ -13,11 +13,15 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import keras
+
+from skmm._compat import layers_of
 from skmm.frame import ModalitySpec
 from skmm.training._losses import Loss
+from skmm.training._optimizers import own_rate
 from skmm.training._program import Program
 
-__all__ = ["clear_pool", "program", "program_key"]
+__all__ = ["clear_pool", "network_key", "program", "program_key"]
 
 MAX_PROGRAMS = 16
 
@@ -83,13 +87,70 @@ def _plain(value: Any) -> Hashable:
     if hasattr(value, "get_params"):
         return type(value), _plain(value.get_params(deep=False))
     if hasattr(value, "get_config"):
-        return type(value), _plain(value.get_config())
+        config = value.get_config()
+        if isinstance(value, keras.optimizers.Optimizer):
+            del config["name"]  # is counted up
+            if own_rate(value) is not None:
+                del config["learning_rate"]  # an input of the program
+        return type(value), _plain(config)
     raise TypeError(f"{value!r} is not plain")
+
+
+def network_key(program: Program) -> Hashable:
+    """Say everything that the program of a network made elsewhere depends on.
+
+    Parameters
+    ----------
+    program : Program
+        Of a network that somebody else's function built.
+
+    Returns
+    -------
+    key : hashable
+        Equal for networks of the same layers with the same settings; their weights
+        may differ. Equal to nothing else where a part is not Keras' own: a class or
+        function of that name may be another one next time.
+    """
+    try:
+        config = program.network.get_config()
+        if not _is_of_keras(config):
+            return object()
+        names = {layer.name: i for i, layer in enumerate(layers_of(program.network))}
+        config = _renamed(config, names)  # Keras counts names up
+        parts = (config, program.loss, program.optimizer, program.activation)
+        own = (program.rate is None, program.fixed_rate)
+        return (*own, *map(_plain, parts))
+    except (TypeError, NotImplementedError):
+        return object()
+
+
+def _is_of_keras(config: Any) -> bool:
+    """Whether every object in a configuration is of a class of Keras."""
+    if isinstance(config, dict):
+        name, module = config.get("class_name"), config.get("module") or ""
+        if name and name != "__keras_tensor__":  # the mark of a layer's input
+            if name == "Lambda" or not module.startswith("keras"):
+                return False
+        return all(map(_is_of_keras, config.values()))
+    return not isinstance(config, (list, tuple)) or all(map(_is_of_keras, config))
+
+
+def _renamed(config: Any, names: dict[str, int]) -> Any:
+    """Put its place in the network for the name of each layer."""
+    if isinstance(config, dict):
+        return {key: _renamed(value, names) for key, value in config.items()}
+    if isinstance(config, (list, tuple)):
+        return [_renamed(value, names) for value in config]
+    return names.get(config, config) if isinstance(config, str) else config
 
 
 @contextmanager
 def program(
-    key: Hashable, build: Callable[[], Program], *, untrained: bool = False
+    key: Hashable,
+    build: Callable[[], Program],
+    *,
+    untrained: bool = False,
+    fresh: Program | None = None,
 ) -> Iterator[Program]:
     """Borrow the program of this key, building it if none is idle.
 
@@ -104,13 +165,19 @@ def program(
     untrained : bool, default=False
         Whether its weights will be drawn anew. A network with weights that cannot be
         is then built anew.
+    fresh : Program or None, default=None
+        A program of this key that was just built: it is lent where none is idle, and
+        one that is idle starts as it would.
 
     Yields
     ------
     program : Program
     """
     borrowed = _take(key)
-    if borrowed is None or (untrained and not borrowed.redrawable):
+    if fresh is not None:
+        borrowed = borrowed or fresh
+        borrowed.adopt(fresh)
+    elif borrowed is None or (untrained and not borrowed.redrawable):
         borrowed = build()
     yield borrowed
     _give(key, borrowed)

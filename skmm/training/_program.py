@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import keras
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from skmm._compat import layers_of, seed_state_of, without_tracing_warning
 from skmm.training._losses import Loss
-from skmm.training._optimizers import update
+from skmm.training._optimizers import own_rate, update
 
 __all__ = ["Program", "predict"]
 
@@ -39,8 +40,18 @@ class Program:
         What the network ends in: its output is turned back into logits.
     takes_present : bool, default=True
         Whether the network's last input is ``present`` (batch, n_modalities).
-    fixed_rate : bool, default=False
-        Whether the optimizer keeps its own learning rate.
+    own_optimizer : bool, default=False
+        Whether the optimizer is the user's, with a step size of its own.
+    given_weights : bool, default=False
+        Whether training starts from the weights that the network has now, and not
+        from new ones.
+
+    Attributes
+    ----------
+    rate : float or None
+        Step size of the user's optimizer; None leaves it to the recipe.
+    fixed_rate : bool
+        Whether the user's optimizer follows a schedule of Keras.
     """
 
     def __init__(
@@ -52,7 +63,8 @@ class Program:
         model: keras.Model | None = None,
         activation: str = "linear",
         takes_present: bool = True,
-        fixed_rate: bool = False,
+        own_optimizer: bool = False,
+        given_weights: bool = False,
     ):
         self.network = network
         self.model = network if model is None else model
@@ -60,18 +72,27 @@ class Program:
         self.optimizer = optimizer
         self.activation = activation
         self.takes_present = takes_present
-        self.fixed_rate = fixed_rate
+        self.rate = own_rate(optimizer) if own_optimizer else None
+        self.fixed_rate = own_optimizer and self.rate is None
+        self.start = self.get_weights() if given_weights else None
         self.loaded: Any = None  # the list of weights that the network holds
         self._initializers = _initializers(network)
-        optimizer.build(network.trainable_variables)
-        self._optimizer_start = self.optimizer_state()
         signature = [tf.TensorSpec([None, *x.shape[1:]], x.dtype) for x in self.inputs]
         target = tf.TensorSpec([None, None], tf.float32)
         weight = tf.TensorSpec([None], tf.float32)
         order = tf.TensorSpec([None, None], tf.int32)
+        whole, real = tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.float32)
+        data = (signature, target, weight)
         self.forward = _traced(self._forward, signature)
-        self.run = _traced(self._run, signature, target, weight, order)
-        self.evaluate = _traced(self._evaluate, signature, target, weight)
+        self.evaluate = _traced(self._evaluate, *data)
+        self.engines = {
+            name: _traced(
+                partial(self._run, lazy=name == "graph"),
+                *(*data, order, whole, whole, real),
+                jit_compile=name == "xla" or None,
+            )
+            for name in ("graph", "xla")
+        }
 
     @property
     def inputs(self) -> list[Any]:
@@ -94,16 +115,33 @@ class Program:
         present = x[-1] if self.takes_present else None
         return self.loss(self.outputs(x, training), y, present)
 
-    def _run(self, x: list[Any], y: Any, weight: Any, order: Any) -> Any:
-        """Train on the batches in the rows of `order`; return the summed loss."""
+    def _run(
+        self,
+        x: list[Any],
+        y: Any,
+        weight: Any,
+        order: Any,
+        n_steps: Any,
+        n_real: Any,
+        decay: Any,
+        lazy: bool,
+    ) -> Any:
+        """Train on the first `n_steps` rows of `order`; return the summed loss.
+
+        Each row of `order` is a batch of row numbers. After the first `n_real` of all
+        of them there is padding, which does not count.
+        """
         total = tf.zeros([], tf.float32)
-        for step in tf.range(tf.shape(order)[0]):
+        size = tf.shape(order)[1]
+        for step in tf.range(n_steps):
             rows = order[step]
+            real = step * size + tf.range(size) < n_real
             batch = [tf.gather(array, rows) for array in x]
             with tf.GradientTape() as tape:
                 losses = self._row_losses(batch, tf.gather(y, rows), training=True)
-                loss = tf.reduce_mean(losses * tf.gather(weight, rows))
-                objective = loss
+                losses = tf.where(real, losses * tf.gather(weight, rows), 0.0)
+                summed = tf.reduce_sum(losses)
+                objective = summed / tf.reduce_sum(tf.cast(real, tf.float32))
                 if self.network.losses:
                     objective += tf.add_n(self.network.losses)
             variables = self.network.trainable_variables
@@ -112,12 +150,19 @@ class Program:
                 variables,
                 unconnected_gradients=tf.UnconnectedGradients.ZERO,
             )
-            update(self.optimizer, gradients, variables)
-            total += loss * tf.cast(tf.shape(rows)[0], tf.float32)
+            own = None if self.rate is not None or self.fixed_rate else decay
+            update(self.optimizer, gradients, variables, own, lazy=lazy)
+            total += summed
         return total
 
     def _evaluate(self, x: list[Any], y: Any, weight: Any) -> Any:
         return tf.reduce_sum(self._row_losses(x, y, training=False) * weight)
+
+    @cached_property
+    def _optimizer_start(self) -> list[NDArray]:
+        """Build the optimizer, which only training needs; its first state."""
+        self.optimizer.build(self.network.trainable_variables)
+        return self.optimizer_state()
 
     @property
     def redrawable(self) -> bool:
@@ -125,20 +170,30 @@ class Program:
         return all(initializer for _, initializer in self._initializers)
 
     def initialise(self, seed: int) -> None:
-        """Draw every weight anew from `seed`.
+        """Put every weight to its start: the given one, or a draw from `seed`.
 
         A weight called ``kernel`` is drawn by its layer's ``kernel_initializer``, as
         in Keras' own layers; one whose layer has no such attribute is left as it was
         built.
         """
+        if self.start is not None:
+            self.set_weights(self.start)
+        else:
+            self._draw_weights(seed)
+        self.loaded = None
+        self.reset_optimizer()
+        self.seed_layers(seed)
+
+    def _draw_weights(self, seed: int) -> None:
         seeds = np.random.SeedSequence([seed, 0])
         for variable, initializer in self._initializers:
             draw = seeds.spawn(1)[0].generate_state(1)[0]
             if initializer is not None:
                 variable.assign(_draw(initializer, variable, int(draw // 2)))
-        self.loaded = None
-        self.reset_optimizer()
-        self.seed_layers(seed)
+
+    def adopt(self, other: Program) -> None:
+        """Start as another program of the same key would: its weights, its rate."""
+        self.start, self.rate = other.start, other.rate
 
     def seed_layers(self, seed: int) -> None:
         """Start the random layers (dropout) from `seed`."""
@@ -149,7 +204,8 @@ class Program:
 
     def reset_optimizer(self, state: Sequence[NDArray] | None = None) -> None:
         """Put the optimizer's variables back to `state`, by default to its start."""
-        state = self._optimizer_start if state is None else state
+        start = self._optimizer_start
+        state = start if state is None else state
         for variable, value in zip(self.optimizer.variables, state, strict=True):
             variable.assign(value)
 
@@ -174,9 +230,10 @@ class Program:
             self.loaded = weights
 
 
-def _traced(function: Any, *signature: Any) -> Any:
-    """Compile a function once, for inputs of any number of rows."""
-    return without_tracing_warning(tf.function(function, input_signature=signature))
+def _traced(function: Any, *signature: Any, jit_compile: bool | None = None) -> Any:
+    """Trace a function once, for inputs of any number of rows."""
+    traced = tf.function(function, input_signature=signature, jit_compile=jit_compile)
+    return without_tracing_warning(traced)
 
 
 def _initializers(network: keras.Model) -> list[tuple[Any, Any]]:

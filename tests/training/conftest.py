@@ -18,7 +18,7 @@ def build():
         logits = keras.layers.Dense(3)(dropped)
         network = keras.Model([x], {"logits": logits, "embedding": hidden})
         loss = settings.pop("loss", training.Loss("multiclass", (3,)))
-        made = training.make_optimizer(optimizer, 0.01, 0.0)
+        made = training.make_optimizer(optimizer, 0.01)
         return training.Program(network, loss, made, takes_present=False, **settings)
 
     return make

@@ -23,7 +23,7 @@ def test_layers_of_one_shape_start_differently():
     hidden = keras.layers.Dense(4)(keras.layers.Dense(4)(x))
     network = keras.Model([x], {"logits": hidden, "embedding": hidden})
     loss = training.Loss("multiclass", (4,))
-    sgd = training.make_optimizer("sgd", 0.1, 0.0)
+    sgd = training.make_optimizer("sgd", 0.1)
     program = training.Program(network, loss, sgd, takes_present=False)
     program.initialise(0)
     kernels = program.get_weights()[::2]
@@ -59,7 +59,7 @@ def test_a_weight_without_initializer_makes_a_program_not_redrawable(build):
     y = Offset()(x)
     network = keras.Model([x], {"logits": y, "embedding": y})
     loss = training.Loss("multiclass", (4,))
-    sgd = training.make_optimizer("sgd", 0.1, 0.0)
+    sgd = training.make_optimizer("sgd", 0.1)
     assert not training.Program(network, loss, sgd, takes_present=False).redrawable
     assert build().redrawable
 
@@ -70,7 +70,7 @@ def test_recurrent_weights_are_drawn_by_the_names_of_keras(name):
     y = getattr(keras.layers, name)(4)(x)
     network = keras.Model([x], {"logits": y, "embedding": y})
     loss = training.Loss("multiclass", (4,))
-    sgd = training.make_optimizer("sgd", 0.1, 0.0)
+    sgd = training.make_optimizer("sgd", 0.1)
     program = training.Program(network, loss, sgd, takes_present=False)
     assert program.redrawable
     program.initialise(1)
@@ -118,7 +118,7 @@ def test_a_networks_output_is_turned_back_into_logits(activation, logits):
     program = training.Program(
         network,
         training.Loss("multiclass", (3,)),
-        training.make_optimizer("sgd", 0.1, 0.0),
+        training.make_optimizer("sgd", 0.1),
         activation=activation,
         takes_present=False,
     )

@@ -1,0 +1,113 @@
+"""Which engine trains a network: a TensorFlow graph, or XLA's machine code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import keras
+
+from skmm._compat import layers_of
+from skmm.training._loop import listens_to_batches
+from skmm.training._optimizers import LAZY_ROWS
+
+__all__ = ["Engine", "choose_engine"]
+
+# Compiling by XLA takes the better part of a second, once for each network and size of
+# the data; a step of a small network then takes a third of the time
+# (benchmarks/speed.py, S1). Below this many steps in one fit it does not pay.
+XLA_STEPS = 400
+
+# Layers that XLA's CPU compiler runs at least as fast as TensorFlow's own kernels.
+# Convolutions, recurrences and look-ups in large tables are many times slower.
+_DENSE = (
+    "Activation Add Average Concatenate Dense Dropout ELU EinsumDense Flatten "
+    "GaussianDropout GaussianNoise Identity InputLayer LayerNormalization LeakyReLU "
+    "Maximum Minimum Multiply PReLU Permute RMSNormalization ReLU Rescaling Reshape "
+    "Softmax Subtract UnitNormalization"
+).split()
+
+
+class Engine(NamedTuple):
+    """An engine and why it was chosen.
+
+    Attributes
+    ----------
+    name : {"graph", "xla"}
+        ``"graph"`` runs TensorFlow's kernels one by one, ``"xla"`` machine code that
+        XLA compiles for this network.
+    reason : str
+        A sentence.
+    """
+
+    name: str
+    reason: str
+
+
+def choose_engine(
+    network: keras.Model,
+    n_steps: int,
+    wanted: str = "auto",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Engine:
+    """Choose by the network's layers and by how much work there is.
+
+    Nothing else is looked at, so that the same fit is always done by the same engine,
+    whatever ran before: their roundings differ.
+
+    Parameters
+    ----------
+    network : keras.Model
+        What will be trained.
+    n_steps : int
+        Number of batches in all epochs.
+    wanted : {"auto", "graph", "xla"}, default="auto"
+        What the user asks for.
+    callbacks : sequence of keras.callbacks.Callback, default=()
+        One that listens to batches wants a call for each, which only the graph is
+        fit for.
+
+    Returns
+    -------
+    engine : Engine
+    """
+    for callback in callbacks:
+        if listens_to_batches(callback):
+            name = type(callback).__name__
+            return Engine("graph", f"{name} listens to batches: one call for each")
+    if _depends_on_batch(network):
+        return Engine("graph", "a layer normalises over the batch, which XLA pads")
+    if wanted != "auto":
+        return Engine(wanted, "it was asked for")
+    slow = _slow_under_xla(network)
+    if slow:
+        return Engine("graph", f"XLA is slow with {slow}")
+    if n_steps < XLA_STEPS:
+        return Engine("graph", f"{n_steps} steps do not repay XLA's compiling")
+    return Engine("xla", f"a dense network and {n_steps} steps repay XLA's compiling")
+
+
+def _depends_on_batch(network: keras.Model) -> bool:
+    kinds = keras.layers.BatchNormalization
+    return any(isinstance(layer, kinds) for layer in layers_of(network))
+
+
+def _slow_under_xla(network: keras.Model) -> str:
+    """Name an operation that XLA is slow or untried with; empty if there is none."""
+    for layer in layers_of(network):
+        # A model joins layers, and may join operations that are none.
+        parts = getattr(layer, "operations", ())
+        loose = [part for part in parts if not isinstance(part, keras.layers.Layer)]
+        if loose:
+            return type(loose[0]).__name__
+        if not isinstance(layer, keras.Model) and not _is_dense(layer):
+            return type(layer).__name__
+    return ""
+
+
+def _is_dense(layer: Any) -> bool:
+    kind = type(layer)
+    ours = kind.__module__.startswith("skmm.")
+    known = kind.__module__.startswith("keras.") and kind.__name__ in _DENSE
+    tables = [w.shape[0] for w in layer.weights if w.name == "embeddings"]
+    return (ours or known) and max(tables, default=0) < LAZY_ROWS

@@ -1,0 +1,79 @@
+"""The engine is chosen by the network and by the work, and by nothing else."""
+
+import keras
+import pytest
+
+from skmm.layers import CategoryEmbedding, MaskMissing
+from skmm.training import choose_engine
+from skmm.training._engine import XLA_STEPS
+from skmm.training._optimizers import LAZY_ROWS
+
+
+def network(*layers, shape=(8,), dtype="float32"):
+    return keras.Sequential([keras.Input(shape, dtype=dtype), *layers])
+
+
+def dense():
+    return network(MaskMissing(), keras.layers.Dense(4, activation="relu"))
+
+
+def test_a_dense_network_with_many_steps_is_compiled():
+    assert choose_engine(dense(), XLA_STEPS).name == "xla"
+    few = choose_engine(dense(), XLA_STEPS - 1)
+    assert few.name == "graph"
+    assert str(XLA_STEPS - 1) in few.reason
+
+
+@pytest.mark.parametrize(
+    "slow",
+    [
+        lambda: network(keras.layers.Conv1D(2, 3), shape=(8, 2)),
+        lambda: network(keras.layers.GRU(2), shape=(8, 2)),
+        lambda: network(keras.layers.Embedding(LAZY_ROWS, 2), dtype="int32"),
+        lambda: network(CategoryEmbedding((LAZY_ROWS,), 2)),
+        lambda: network(network(keras.layers.Conv1D(2, 3), shape=(8, 2)), shape=(8, 2)),
+    ],
+    ids=["convolution", "recurrence", "embedding", "categories", "nested"],
+)
+def test_what_xla_is_slow_with_stays_a_graph_unless_asked_for(slow):
+    made = slow()
+    engine = choose_engine(made, 10**6)
+    assert engine.name == "graph"
+    assert engine.reason.startswith("XLA is slow with")
+    assert choose_engine(made, 1, "xla").name == "xla"
+
+
+def test_an_operation_that_is_no_layer_stays_a_graph():
+    x = keras.Input((8,))
+    made = keras.Model(x, keras.ops.sin(x))
+    assert choose_engine(made, 10**6) == ("graph", "XLA is slow with Sin")
+
+
+def test_a_small_table_of_categories_is_compiled():
+    assert choose_engine(network(CategoryEmbedding((9, 5), 2)), XLA_STEPS).name == "xla"
+
+
+def test_a_layer_of_somebody_else_stays_a_graph():
+    class Dense(keras.layers.Dense):
+        pass
+
+    assert choose_engine(network(Dense(3)), 10**6).name == "graph"
+
+
+@pytest.mark.parametrize("wanted", ["auto", "xla"])
+def test_batch_normalisation_is_never_padded(wanted):
+    made = network(keras.layers.Dense(4), keras.layers.BatchNormalization())
+    assert choose_engine(made, 10**6, wanted).name == "graph"
+
+
+@pytest.mark.parametrize("wanted", ["auto", "xla"])
+def test_a_callback_on_batches_gets_a_call_for_each(wanted):
+    class Batches(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise AssertionError
+
+    engine = choose_engine(dense(), 10**6, wanted, [Batches()])
+    assert engine.name == "graph"
+    assert engine.reason == "Batches listens to batches: one call for each"
+    epochs = keras.callbacks.EarlyStopping()
+    assert choose_engine(dense(), 10**6, wanted, [epochs]).name == "xla"
