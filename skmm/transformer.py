@@ -12,9 +12,10 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
+from joblib import Memory
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, check_memory, validate_data
 
 from skmm._compat import (
     StrOptions,
@@ -31,6 +32,7 @@ from skmm.frame import ModalityFrame
 from skmm.inference import Inferred, infer_columns
 from skmm.modalities._base import Modality
 from skmm.modalities._cells import is_missing
+from skmm.modalities._files import FileModality
 from skmm.modalities._wrapped import TransformerModality
 
 __all__ = ["ModalityTransformer"]
@@ -75,6 +77,9 @@ class ModalityTransformer(NestedParams, TransformerMixin, BaseEstimator):
         count as missing, with one warning that gives their number.
     n_jobs : int or None, default=None
         Number of threads that decode cells; None means 1, -1 all processors.
+    memory : str, object with the interface of joblib.Memory or None, default=None
+        Where decoded images and sounds are kept, a folder by its path: a search over
+        networks then decodes each file once, whatever its folds. See Notes.
     feature_names : array-like of str, default=None
         Names of the columns of inputs without names, such as the arrays that
         `BaggingClassifier` makes of a dataframe; then selections by name work.
@@ -107,6 +112,17 @@ class ModalityTransformer(NestedParams, TransformerMixin, BaseEstimator):
     every column counts, and they must be those of `fit` in the same order, as
     scikit-learn's other estimators ask.
 
+    Under `memory`, an image or a sound is found again by its content, or by its path,
+    size and time of change if the cell is a path, so that a changed file is decoded
+    again; and by all that its decoding depends on. Folds share what was decoded where
+    ``"auto"`` finds the same size (image), or sampling rate, duration, hop and window
+    (audio) for them: to be sure, give these. What is not remembered: other modalities;
+    lists and images of Pillow; and unreadable cells, so that each pass warns of them,
+    or raises once all others are decoded and kept. The folder grows by about the size
+    of the arrays, until it is emptied; give None to a model that predicts on new data.
+    joblib writes pickles into it, and whoever can write there can run code in the
+    process that reads them: take a folder of your own.
+
     Examples
     --------
     >>> import pandas as pd
@@ -130,6 +146,7 @@ class ModalityTransformer(NestedParams, TransformerMixin, BaseEstimator):
         "remainder": [StrOptions({"drop", "auto"})],
         "on_error": [StrOptions({"raise", "missing"})],
         "n_jobs": [Integral, None],
+        "memory": [object],  # check_memory knows what it may be
         "feature_names": ["array-like", None],
     }
 
@@ -140,12 +157,14 @@ class ModalityTransformer(NestedParams, TransformerMixin, BaseEstimator):
         remainder: str = "drop",
         on_error: str = "raise",
         n_jobs: int | None = None,
+        memory: Any = None,
         feature_names: ArrayLike | None = None,
     ):
         self.modalities = modalities
         self.remainder = remainder
         self.on_error = on_error
         self.n_jobs = n_jobs
+        self.memory = memory
         self.feature_names = feature_names
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -172,6 +191,7 @@ class ModalityTransformer(NestedParams, TransformerMixin, BaseEstimator):
         CellError
             If a cell is unreadable and `on_error` is ``"raise"``.
         """
+        self._opened_memory()  # or an error
         given = self._to_pandas(X)
         frame = name_columns(given)
         parts, inferred = self._plan(frame)
@@ -209,9 +229,7 @@ class ModalityTransformer(NestedParams, TransformerMixin, BaseEstimator):
         frame = self._aligned(self._to_pandas(X))
         arrays, present = {}, []
         for name, modality, columns in self.modalities_:
-            encoded = modality.transform(
-                frame[columns], on_error=self.on_error, n_jobs=self.n_jobs
-            )
+            encoded = modality.transform(frame[columns], **self._reading(modality))
             arrays[name] = encoded.array
             present.append(encoded.present)
         result = ModalityFrame(arrays, self.specs_, np.column_stack(present))
@@ -385,7 +403,19 @@ class ModalityTransformer(NestedParams, TransformerMixin, BaseEstimator):
                 f"every cell of {part.columns} is missing. Leave it out, or train on "
                 "rows that have it."
             )
-        return part.modality.fit(columns, y, on_error=self.on_error, n_jobs=self.n_jobs)
+        return part.modality.fit(columns, y, **self._reading(part.modality))
+
+    def _reading(self, modality: Modality) -> dict[str, Any]:
+        """How a modality is to read cells."""
+        reading = {"on_error": self.on_error, "n_jobs": self.n_jobs}
+        if self.memory is None or not isinstance(modality, FileModality):
+            return reading
+        return {**reading, "memory": self._opened_memory()}
+
+    def _opened_memory(self) -> Any:
+        if isinstance(self.memory, str):  # mapped: one row is not worth reading all
+            return Memory(self.memory, mmap_mode="r", verbose=0)
+        return check_memory(self.memory)
 
 
 def _resolved(modality: Any) -> Any:

@@ -1,7 +1,9 @@
 """A table becomes a ModalityFrame, fitted on its training rows alone."""
 
 import io
+import os
 import pickle
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -10,20 +12,24 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import sklearn
+import soundfile
+from joblib import Memory, Parallel, delayed
 from PIL import Image
 from sklearn.base import clone
 from sklearn.compose import make_column_selector
 from sklearn.decomposition import PCA
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import BaggingClassifier, HistGradientBoostingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import SelectKBest, f_classif
-from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_validate
 from sklearn.pipeline import make_pipeline
 
 from skmm import ModalityFrame, ModalitySpec, ModalityTransformer, infer_modalities
 from skmm.exceptions import CellError, MissingModalityWarning, ModalityError
 from skmm.modalities._base import Encoded, Modality
+from skmm.modalities.audio import AudioModality
 from skmm.modalities.image import ImageModality
 from skmm.modalities.tabular import TabularModality
 
@@ -542,13 +548,14 @@ def test_a_clone_keeps_parameters_and_forgets_what_was_fitted(X):
         remainder="auto",
         on_error="missing",
         n_jobs=2,
+        memory="somewhere",
         feature_names=list(X.columns),
     )
     copy = clone(transformer.fit(X))
     assert not hasattr(copy, "modalities_")
     name, modality, columns = copy.modalities[0]
     assert (name, modality.size, columns) == ("scan", (2, 2), "scan")
-    own = ["remainder", "on_error", "n_jobs", "feature_names"]
+    own = ["remainder", "on_error", "n_jobs", "memory", "feature_names"]
     assert {p: getattr(copy, p) for p in own} == {
         p: getattr(transformer, p) for p in own
     }
@@ -621,3 +628,195 @@ def test_notebooks_draw_the_modalities_side_by_side(X, modalities):
     html = transformer.fit(X)._repr_html_()
     assert "sk-parallel" in html
     assert "ImageModality" in html
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Names or bytes of the files that Pillow or soundfile has opened."""
+    opened = []
+
+    def counting(owner, name):
+        plain = getattr(owner, name)
+
+        def call(source, *args, **kwargs):
+            opened.append(source if isinstance(source, str) else source.getvalue())
+            return plain(source, *args, **kwargs)
+
+        monkeypatch.setattr(owner, name, call)
+
+    counting(Image, "open")
+    counting(soundfile, "SoundFile")
+    return opened
+
+
+def wav(pitch, n=4000):
+    buffer = io.BytesIO()
+    sound = 0.5 * np.sin(np.arange(n) * pitch)
+    soundfile.write(buffer, sound, 8000, format="WAV")
+    return buffer.getvalue()
+
+
+FILES = [
+    ("scan", ImageModality(size=(3, 3), channels=1), "scan"),
+    ("views", ImageModality(size=2), ["front", "back"]),
+    ("call", AudioModality(8000, 0.5, n_mels=4), "call"),
+    ("note", "text", "note"),
+]
+
+
+@pytest.fixture
+def files():
+    """Images and sounds, one of a kind, with gaps."""
+    X = make_table()[["note"]].assign(
+        scan=[png(i) for i in range(N)],
+        front=[png(i + 100) for i in range(N)],
+        back=[png(i + 200) for i in range(N)],
+        call=[wav(0.1 + i / N, 3000 + 50 * i) for i in range(N)],
+    )
+    X.loc[::5, ["scan", "front"]] = None
+    X.loc[1::6, "back"] = np.nan
+    X.loc[2::6, "call"] = pd.NA
+    return X
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("kind", [str, Memory], ids=["path", "memory"])
+def test_a_second_pass_decodes_nothing(files, tmp_path, decoded, kind, n_jobs):
+    wanted = ModalityTransformer(FILES).fit_transform(files)
+    memory = kind(tmp_path) if kind is str else Memory(tmp_path, verbose=0)
+    transformer = ModalityTransformer(FILES, memory=memory, n_jobs=n_jobs)
+    assert_same(transformer.fit_transform(files), wanted)
+    decoded.clear()
+    for n_jobs_now in (1, 2):
+        again = clone(transformer).set_params(n_jobs=n_jobs_now)
+        assert_same(again.fit_transform(files), wanted)
+        assert_same(again.transform(files[::-1]), wanted[::-1])
+    assert decoded == []
+
+
+def test_what_is_recalled_belongs_to_the_caller(files, tmp_path):
+    transformer = ModalityTransformer(FILES, memory=str(tmp_path)).fit(files)
+    wanted = ModalityTransformer(FILES).fit_transform(files)
+    for _ in range(3):
+        frame = transformer.transform(files)
+        assert_same(frame, wanted)
+        for name in frame.names:
+            frame[name][:] = 1
+
+
+def test_a_file_that_changed_is_decoded_again(tmp_path, decoded):
+    paths = [tmp_path / f"{i}.png" for i in range(3)]
+    for i, path in enumerate(paths):
+        path.write_bytes(png(i))
+    X = pd.DataFrame({"scan": [str(path) for path in paths]})
+    transformer = ModalityTransformer(
+        [("scan", "image", "scan")], memory=str(tmp_path / "memory")
+    )
+    assert transformer.fit_transform(X)["scan"][1, 0, 0, 0] == 1
+    state = os.stat(paths[1])
+    paths[1].write_bytes(png(77))
+    os.utime(paths[1], ns=(state.st_atime_ns, state.st_mtime_ns + 1))
+    decoded.clear()
+    assert transformer.transform(X)["scan"][1, 0, 0, 0] == 77
+    assert decoded == [str(paths[1])]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"scan__size": (2, 2)},
+        {"scan__channels": 3},
+        {"scan__max_pixels": 10**6},
+        {"call__n_mels": 8},
+        {"call__sampling_rate": 4000},
+        {"call__duration": 0.25},
+        {"call__max_duration": 60.0},
+    ],
+)
+def test_a_changed_parameter_decodes_again(files, tmp_path, decoded, changed):
+    triples = [FILES[0], FILES[2]]
+    transformer = ModalityTransformer(triples, memory=str(tmp_path))
+    clone(transformer).fit_transform(files)
+    wanted = clone(transformer).set_params(memory=None, **changed).fit_transform(files)
+    decoded.clear()
+    again = clone(transformer).set_params(**changed)
+    assert_same(again.fit_transform(files), wanted)
+    column = next(iter(changed)).partition("__")[0]
+    assert set(decoded) == set(files[column].dropna())
+
+
+def test_unreadable_cells_are_warned_of_in_every_pass(files, tmp_path):
+    files.loc[1, "scan"] = png(3)[:30]
+    files.loc[3, "scan"] = "gone.png"
+    triples = FILES[:1]
+    transformer = ModalityTransformer(triples, memory=str(tmp_path), on_error="missing")
+    frames = []
+    for _ in range(2):
+        with pytest.warns(MissingModalityWarning, match=r"2 of .*'scan', row 1"):
+            frames.append(transformer.fit_transform(files))
+    assert_same(*frames)
+    assert frames[0].present[[1, 3], 0].tolist() == [False, False]
+    transformer.set_params(on_error="raise")
+    with pytest.raises(CellError, match="column 'scan', row 1"):
+        transformer.transform(files)
+
+
+def test_a_search_decodes_each_file_once_whatever_its_folds(
+    files, y, tmp_path, decoded
+):
+    transformer = ModalityTransformer(FILES[:3], memory=str(tmp_path))
+    pipeline = make_pipeline(transformer, DummyClassifier())
+    grid = {"dummyclassifier__strategy": ["prior", "most_frequent", "uniform"]}
+    search = GridSearchCV(
+        pipeline, grid, cv=StratifiedKFold(3, shuffle=True, random_state=0)
+    )
+    search.fit(files, y).predict(files)
+    cells = files[["scan", "front", "back"]].to_numpy(dtype=object).ravel()
+    images = [cell for cell in cells if isinstance(cell, bytes)]
+    # Once to look at or to measure, and once to decode.
+    assert max(map(decoded.count, set(images))) == 2
+    assert max(map(decoded.count, files["call"].dropna())) == 2
+    assert set(decoded) == {*images, *files["call"].dropna()}
+
+
+def test_processes_share_what_was_decoded(files, tmp_path, decoded):
+    transformer = ModalityTransformer(FILES[:3], memory=str(tmp_path)).fit(files)
+    wanted = clone(transformer).set_params(memory=None).fit_transform(files)
+    halves = [slice(None, 14), slice(10, None)]
+    frames = Parallel(n_jobs=2)(
+        delayed(transformer.transform)(files[rows]) for rows in halves
+    )
+    for frame, rows in zip(frames, halves, strict=True):
+        assert_same(frame, wanted[rows])
+    transformer.transform(files)  # two that write at once may overwrite each other
+    decoded.clear()
+    assert_same(transformer.transform(files), wanted)
+    assert decoded == []
+
+
+def test_a_pickle_finds_its_memory_again(files, tmp_path, decoded):
+    transformer = ModalityTransformer(FILES, memory=Memory(tmp_path, verbose=0))
+    wanted = transformer.fit_transform(files)
+    again = pickle.loads(pickle.dumps(transformer))
+    decoded.clear()
+    assert_same(again.transform(files), wanted)
+    assert decoded == []
+
+
+def test_modalities_that_decode_nothing_know_no_memory(X, tmp_path):
+    triples = [("len", LengthModality(), "note"), ("clinical", "tabular", "age")]
+    transformer = ModalityTransformer(triples, memory=str(tmp_path))
+    wanted = ModalityTransformer(triples).fit_transform(X)
+    assert_same(transformer.fit_transform(X), wanted)
+
+
+@pytest.mark.parametrize("memory", [3, True, ["folder"], Path("folder")])
+def test_what_is_no_memory_is_refused_before_anything_changes(X, memory):
+    transformer = ModalityTransformer(TRIPLES).fit(X)
+    state = pickle.dumps(transformer)
+    transformer.set_params(memory=memory)
+    with pytest.raises(ValueError, match="'memory' should be None, a string or"):
+        transformer.fit(X[["age"]])
+    with pytest.raises(ValueError, match="'memory' should be None, a string or"):
+        transformer.transform(X)
+    assert pickle.dumps(transformer.set_params(memory=None)) == state

@@ -272,6 +272,7 @@ def decode_cells(
     on_error: str = "raise",
     n_jobs: int | None = None,
     rows: NDArray | None = None,
+    only: NDArray | None = None,
 ) -> NDArray:
     """Call `decode` on every cell that is not missing, in threads.
 
@@ -291,6 +292,8 @@ def decode_cells(
     rows : ndarray of int, default=None
         Visit these rows alone, and without a warning: they are a sample of rows
         that will all be read again. None means all rows.
+    only : ndarray of bool, shape (n_samples, n_columns), default=None
+        Visit these cells of them alone. None means all cells.
 
     Returns
     -------
@@ -305,21 +308,25 @@ def decode_cells(
     if on_error not in ("raise", "missing"):
         raise ValueError(f'on_error must be "raise" or "missing", got {on_error!r}.')
     columns = [X.iloc[:, j].to_numpy(dtype=object) for j in range(X.shape[1])]
+    wanted = np.ones(X.shape, dtype=bool) if only is None else only
     visited = np.arange(len(X)) if rows is None else rows
+    visited = visited[wanted[visited].any(axis=1)]
     present = np.zeros(X.shape, dtype=bool)
     failures: list[tuple[int, int, Exception]] = []
 
     def read(some_rows: NDArray) -> None:
         if on_error == "raise" and any(f[0] < some_rows[0] for f in failures):
             return
-        for i in some_rows:
+        for i in some_rows.tolist():
             for j, cells in enumerate(columns):
+                if not wanted[i, j]:
+                    continue
                 try:
                     present[i, j] = not is_missing(cells[i]) and decode(cells[i], i, j)
                 except MemoryError:
                     raise
                 except Exception as error:  # decoders of foreign bytes raise anything
-                    failures.append((int(i), j, error))
+                    failures.append((i, j, error))
                     if on_error == "raise":
                         return
                     error.__traceback__ = None  # it would keep the cell alive

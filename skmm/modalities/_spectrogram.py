@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import rfft
 from scipy.signal import get_window, resample_poly
+from scipy.sparse import csr_array
 
 from skmm.exceptions import ModalityError
 
@@ -42,6 +43,8 @@ class LogMel:
     """Log-mel spectrogram of the middle of a clip, in decibels."""
 
     def __init__(self, plan: Plan, n_mels: int):
+        self.plan = plan
+        self.n_mels = n_mels
         self.rate = plan.rate
         self.window = max(32, round(plan.window * plan.rate))
         self.hop = max(1, round(plan.hop * plan.rate))
@@ -49,15 +52,26 @@ class LogMel:
         self.n_steps = 1 + max(0, later)
         taper = get_window("hann", self.window)
         self.taper = (taper / taper.sum()).astype(np.float32)
-        self.filters = mel_filters(plan.rate, self.window, n_mels)
+        filters = mel_filters(plan.rate, self.window, n_mels)
+        self.n_fft = 2 * (len(filters) - 1)
+        # Sparse, because the threads of a BLAS get in the way of those that decode,
+        # and because bits then do not depend on their number.
+        self.filters = csr_array(filters.T)
 
     def __call__(self, clip: Clip) -> NDArray:
         """Return an array of float32, shape (at most n_steps, n_mels)."""
         frames = self._frames(self._samples(clip)) * self.taper
-        n_fft = 2 * (len(self.filters) - 1)
-        power = np.abs(rfft(frames, n_fft, axis=1)) ** 2 @ self.filters
+        spectrum = np.abs(rfft(frames, self.n_fft, axis=1)) ** 2
+        power = (self.filters @ spectrum.T).T
         floor = max(SILENCE, float(power.max()) * 10 ** (-DYNAMIC_RANGE / 10))
         return 10 * np.log10(np.maximum(power, floor))
+
+    def padded(self, clip: Clip) -> NDArray:
+        """Return an array of float32, shape (n_steps, n_mels); NaN where it ends."""
+        values = self(clip)
+        array = np.full((self.n_steps, self.n_mels), np.nan, dtype=values.dtype)
+        array[: len(values)] = values
+        return array
 
     def _samples(self, clip: Clip) -> NDArray:
         """Decode the middle of a clip, at this rate."""

@@ -19,16 +19,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmm.exceptions import ModalityError
 from skmm.frame import ModalitySpec
-from skmm.modalities._base import Encoded, Modality
+from skmm.modalities._base import Encoded
 from skmm.modalities._cells import (
     as_array,
     as_source,
     check_columns,
-    decode_cells,
     is_missing,
     moments,
     sample_rows,
 )
+from skmm.modalities._files import FileModality, recall_cells
 from skmm.modalities._spectrogram import Clip, LogMel, Plan
 
 __all__ = ["AudioModality"]
@@ -42,7 +42,7 @@ SHORTEST_HOP, SHORTEST_WINDOW = 0.010, 0.025  # seconds
 LIMIT = 10.0  # standard deviations
 
 
-class AudioModality(Modality):
+class AudioModality(FileModality):
     r"""Sounds as standardised log-mel spectrograms.
 
     With frame :math:`x_t` of a clip, window :math:`w` and the mel filters
@@ -152,29 +152,29 @@ class AudioModality(Modality):
         *,
         on_error: str = "raise",
         n_jobs: int | None = None,
+        memory: Any = None,
     ) -> Self:
         """Learn sampling rate, duration and the statistics of the mel filters."""
         self._check_parameters()
-        rows = sample_rows(X, SAMPLE)
+        how = {"memory": memory, "on_error": on_error, "n_jobs": n_jobs}
+        how["rows"] = sample_rows(X, SAMPLE)
         lengths: list[tuple[int, int]] = []
         spectra: dict[tuple[int, int], NDArray] = {}
 
-        def measure(cell: Any, i: int, j: int) -> bool:
+        def measure(cell: Any) -> NDArray:
             with self._opened(cell) as clip:
-                lengths.append((clip.rate, clip.n_samples))
-            return True
+                return np.array([clip.rate, clip.n_samples])
 
-        decode_cells(X, measure, on_error=on_error, n_jobs=n_jobs, rows=rows)
+        def note(length: NDArray, i: int, j: int) -> None:
+            lengths.append(tuple(length.tolist()))
+
+        def keep(values: NDArray, i: int, j: int) -> None:
+            spectra[i, j] = values[~np.isnan(values[:, 0])]
+
+        recall_cells(X, measure, note, key=("measure a sound", *self._opening()), **how)
         plan = self._plan(lengths)
         log_mel = LogMel(plan, self.n_mels)
-
-        def listen(cell: Any, i: int, j: int) -> bool:
-            with self._opened(cell) as clip:
-                if clip.n_samples:
-                    spectra[i, j] = log_mel(clip)
-            return True
-
-        decode_cells(X, listen, on_error=on_error, n_jobs=n_jobs, rows=rows)
+        self._listen(X, log_mel, keep, **how)
         ordered = [spectra[key] for key in sorted(spectra)]  # threads finish anyhow
         values = np.concatenate([np.empty((0, self.n_mels)), *ordered])
         self.sampling_rate_, self.duration_, self.hop_, self.window_ = plan
@@ -207,7 +207,12 @@ class AudioModality(Modality):
         return Plan(rate, duration, hop, window)
 
     def transform(
-        self, X: pd.DataFrame, *, on_error: str = "raise", n_jobs: int | None = None
+        self,
+        X: pd.DataFrame,
+        *,
+        on_error: str = "raise",
+        n_jobs: int | None = None,
+        memory: Any = None,
     ) -> Encoded:
         """Turn every sound into a standardised log-mel spectrogram."""
         check_is_fitted(self)
@@ -216,18 +221,35 @@ class AudioModality(Modality):
         log_mel = LogMel(plan, len(self.mean_))
         array = np.full((len(X), *self.spec("audio").shape), np.nan, np.float16)
 
-        def read(cell: Any, i: int, j: int) -> bool:
-            with self._opened(cell) as clip:
-                if not clip.n_samples:
-                    return False
-                values = (log_mel(clip) - self.mean_) / self.scale_
-            array[i, : len(values), :, j] = np.clip(values, -LIMIT, LIMIT)
-            return True
+        def keep(values: NDArray, i: int, j: int) -> None:
+            standard = (values - self.mean_) / self.scale_
+            array[i, :, :, j] = np.clip(standard, -LIMIT, LIMIT)
 
-        present = decode_cells(X, read, on_error=on_error, n_jobs=n_jobs)
+        present = self._listen(
+            X, log_mel, keep, memory=memory, on_error=on_error, n_jobs=n_jobs
+        )
         row_present = np.asarray(present.any(axis=1))
         array[~row_present] = 0
         return Encoded(array, row_present)
+
+    def _listen(
+        self, X: pd.DataFrame, log_mel: LogMel, keep: Any, **how: Any
+    ) -> NDArray:
+        """Read the spectrograms of cells, in decibels; NaN stands behind their end.
+
+        They are not yet standardised: what is remembered serves all folds alike.
+        """
+
+        def listen(cell: Any) -> NDArray | None:
+            with self._opened(cell) as clip:
+                return log_mel.padded(clip) if clip.n_samples else None
+
+        key = ("listen to a sound", log_mel.n_mels, *log_mel.plan, *self._opening())
+        return recall_cells(X, listen, keep, key=key, **how)
+
+    def _opening(self) -> tuple:
+        """All that opening a sound depends on besides the sound."""
+        return self.sampling_rate, self.max_duration
 
     def spec(self, name: str) -> ModalitySpec:
         """Describe the array that `transform` returns, under the name `name`."""

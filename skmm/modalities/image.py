@@ -18,15 +18,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmm.exceptions import ModalityError
 from skmm.frame import ModalitySpec
-from skmm.modalities._base import Encoded, Modality
+from skmm.modalities._base import Encoded
 from skmm.modalities._cells import (
     as_array,
     as_source,
     check_columns,
-    decode_cells,
     is_missing,
     sample_rows,
 )
+from skmm.modalities._files import FileModality, recall_cells
 
 __all__ = ["ImageModality"]
 
@@ -42,17 +42,17 @@ _LOADING = threading.Lock()  # one PIL image may stand in several rows
 
 
 class _Look(NamedTuple):
-    """What fit learns from one image."""
+    """What fit learns from one image, in numbers that an array holds."""
 
-    height: int
-    width: int
-    grey: bool
+    height: float
+    width: float
+    grey: float
     low: float = np.nan  # smallest and largest value, where they are not bytes
     high: float = np.nan
-    floating: bool = False
+    floating: float = False
 
 
-class ImageModality(Modality):
+class ImageModality(FileModality):
     """Images of one size, as bytes: ``(n_samples, height, width, channels)``.
 
     Cells may be paths, encoded bytes, `PIL.Image.Image` objects, arrays or nested
@@ -132,21 +132,30 @@ class ImageModality(Modality):
         *,
         on_error: str = "raise",
         n_jobs: int | None = None,
+        memory: Any = None,
     ) -> Self:
         """Learn the size, the number of channels and the range of values."""
         size = self._checked_size()
         looks: list[_Look] = []
 
-        def look(cell: Any, i: int, j: int) -> bool:
+        def look(cell: Any) -> NDArray | None:
             with _opened(cell, self.max_pixels) as image:
-                if image is None:
-                    return False
-                looks.append(_look(image))
-            return True
+                return None if image is None else np.array(_look(image))
+
+        def keep(values: NDArray, i: int, j: int) -> None:
+            looks.append(_Look(*values.tolist()))
 
         with _quiet_pillow():
-            rows = sample_rows(X, SAMPLE)
-            decode_cells(X, look, on_error=on_error, n_jobs=n_jobs, rows=rows)
+            recall_cells(
+                X,
+                look,
+                keep,
+                key=("look at an image", self.max_pixels),
+                memory=memory,
+                on_error=on_error,
+                n_jobs=n_jobs,
+                rows=sample_rows(X, SAMPLE),
+            )
         self.n_columns_ = X.shape[1]
         self.size_ = _auto_size(looks) if size is None else size
         auto_channels = 1 if looks and all(seen.grey for seen in looks) else 3
@@ -172,7 +181,12 @@ class ImageModality(Modality):
         return int(sides[0]), int(sides[-1])
 
     def transform(
-        self, X: pd.DataFrame, *, on_error: str = "raise", n_jobs: int | None = None
+        self,
+        X: pd.DataFrame,
+        *,
+        on_error: str = "raise",
+        n_jobs: int | None = None,
+        memory: Any = None,
     ) -> Encoded:
         """Decode every image to the fitted size."""
         check_is_fitted(self)
@@ -181,19 +195,32 @@ class ImageModality(Modality):
         array = np.zeros((len(X), *spec.shape), dtype=spec.dtype)
         slots = array.reshape(len(X), self.n_columns_, *spec.shape[-3:])
 
-        def read(cell: Any, i: int, j: int) -> bool:
+        def read(cell: Any) -> NDArray | None:
             with _opened(cell, self.max_pixels) as image:
-                if image is None:
-                    return False
-                slots[i, j] = self._pixels(image)
-            return True
+                return None if image is None else self._pixels(image)
+
+        def keep(pixels: NDArray, i: int, j: int) -> None:
+            slots[i, j] = pixels
 
         with _quiet_pillow():
-            present = decode_cells(X, read, on_error=on_error, n_jobs=n_jobs)
+            present = recall_cells(
+                X,
+                read,
+                keep,
+                key=("decode an image", self.max_pixels, *self._decoding()),
+                memory=memory,
+                on_error=on_error,
+                n_jobs=n_jobs,
+            )
         row_present = np.asarray(present.any(axis=1))
         if self.n_columns_ > 1:
             slots[~present & row_present[:, None]] = np.nan
         return Encoded(array, row_present)
+
+    def _decoding(self) -> tuple:
+        """All that the pixels depend on besides the image."""
+        ranges = self.integer_range_, self.float_range_
+        return self.size_, self.n_channels_, *ranges
 
     def _pixels(self, image: Image.Image | NDArray) -> NDArray:
         """One image as bytes of shape (height, width, channels)."""
@@ -205,7 +232,9 @@ class ImageModality(Modality):
             floating = image.dtype.kind == "f"
             low, high = self.float_range_ if floating else self.integer_range_
             image = Image.fromarray(_to_bytes(image, low, high))
-        flat = _opaque(image).convert("L" if self.n_channels_ == 1 else "RGB")
+        flat, mode = _opaque(image), "L" if self.n_channels_ == 1 else "RGB"
+        if flat.mode != mode:  # otherwise it would be copied
+            flat = flat.convert(mode)
         height, width = self.size_
         if flat.size != (width, height):
             flat = flat.resize(
@@ -321,6 +350,8 @@ def _loaded(image: Image.Image, side: int) -> Image.Image:
 
 
 def _upright(image: Image.Image) -> Image.Image:
+    if _orientation(image) == 1:  # otherwise it would be copied
+        return image
     try:
         return ImageOps.exif_transpose(image)
     except Exception:  # broken metadata; the pixels are already decoded

@@ -13,10 +13,11 @@ from skmm.training._optimizers import LAZY_ROWS
 
 __all__ = ["Engine", "choose_engine"]
 
-# Compiling by XLA takes the better part of a second, once for each network and size of
-# the data; a step of a small network then takes a third of the time
-# (benchmarks/speed.py, S1). Below this many steps in one fit it does not pay.
-XLA_STEPS = 400
+# XLA takes the better part of a second to compile a small network, once for each
+# network and size of the data, and the longer the more layers there are; its steps
+# then take a fraction of the graph's time (benchmarks/speed.py, S1). With fewer steps
+# in a fit it would not pay in a cross-validation of five to ten folds.
+STEPS_PER_LAYER = 100
 
 # Layers that XLA's CPU compiler runs at least as fast as TensorFlow's own kernels.
 # Convolutions, recurrences and look-ups in large tables are many times slower.
@@ -82,9 +83,12 @@ def choose_engine(
     slow = _slow_under_xla(network)
     if slow:
         return Engine("graph", f"XLA is slow with {slow}")
-    if n_steps < XLA_STEPS:
-        return Engine("graph", f"{n_steps} steps do not repay XLA's compiling")
-    return Engine("xla", f"a dense network and {n_steps} steps repay XLA's compiling")
+    kinds = (keras.Model, keras.layers.InputLayer)
+    n_layers = sum(not isinstance(layer, kinds) for layer in layers_of(network))
+    work = f"{n_steps} steps of {n_layers} dense layers"
+    if n_steps < STEPS_PER_LAYER * n_layers:
+        return Engine("graph", f"{work} do not repay XLA's compiling")
+    return Engine("xla", f"{work} repay XLA's compiling")
 
 
 def _depends_on_batch(network: keras.Model) -> bool:

@@ -7,6 +7,7 @@ gives the same bits as a new one.
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
+from tensorflow.python.eager import context  # has no public door to its kernel cache
 
 from skmm._compat import layers_of
 from skmm.frame import ModalitySpec
@@ -28,6 +30,7 @@ MAX_PROGRAMS = 16
 _lock = threading.Lock()
 _idle: OrderedDict[tuple[Hashable, int], Program] = OrderedDict()
 _serial = 0
+_evicted = 0  # since memory was last given back
 
 
 def _take(key: Hashable) -> Program | None:
@@ -39,12 +42,26 @@ def _take(key: Hashable) -> Program | None:
 
 
 def _give(key: Hashable, program: Program) -> None:
-    global _serial
+    global _evicted, _serial
     with _lock:
         _serial += 1
         _idle[key, _serial] = program
         while len(_idle) > MAX_PROGRAMS:
             _idle.popitem(last=False)
+            _evicted += 1
+        if _evicted >= MAX_PROGRAMS:
+            _evicted = 0
+            _free()
+
+
+def _free() -> None:
+    """Give back the memory of programs that are gone.
+
+    They hold each other in circles, and TensorFlow keeps the kernels of functions that
+    nobody can call any more: about 2.5 MB each.
+    """
+    gc.collect()
+    context.context().clear_kernel_cache()
 
 
 def program_key(
@@ -187,3 +204,4 @@ def clear_pool() -> None:
     """Forget every idle network and its traced functions."""
     with _lock:
         _idle.clear()
+    _free()

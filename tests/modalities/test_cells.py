@@ -281,3 +281,24 @@ def test_columns_of_one_name_are_told_apart_by_position():
     X = pd.DataFrame([[1, 2]], columns=["a", "a"], dtype=object)
     present = decode_cells(X, lambda cell, row, column: cell == column + 1)
     assert present.all()
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_only_the_cells_that_are_wanted_are_read(n_jobs):
+    X = pd.DataFrame({"a": range(200), "b": range(200)}, dtype=object)
+    only = np.zeros(X.shape, dtype=bool)
+    only[3, 1] = only[150, 0] = only[150, 1] = True
+    seen = np.zeros(X.shape, dtype=int)
+
+    def decode(cell, row, column):
+        seen[row, column] += 1
+        return True
+
+    assert_array_equal(decode_cells(X, decode, n_jobs=n_jobs, only=only), only)
+    assert_array_equal(seen, only)
+    rows = np.array([3, 4])
+    assert_array_equal(
+        decode_cells(X, decode, n_jobs=n_jobs, rows=rows, only=only)[:, 1],
+        np.arange(200) == 3,
+    )
+    assert_array_equal(np.argwhere(seen > 1), [[3, 1]])

@@ -130,3 +130,13 @@ def test_windows_of_slow_recordings_hold_enough_samples():
     log_mel = LogMel(Plan(10, 60.0, 0.5, 0.025), 8)
     assert log_mel.window == 32
     assert np.isfinite(log_mel(clip(tone(2, 60, 10), 10))).all()
+
+
+def test_padded_it_has_all_steps_and_nan_behind_the_end():
+    log_mel = LogMel(plan(), 32)
+    values = log_mel(clip(tone(1000, 0.5)))
+    padded = log_mel.padded(clip(tone(1000, 0.5)))
+    assert (padded.shape, padded.dtype) == ((log_mel.n_steps, 32), np.float32)
+    assert_array_equal(padded[: len(values)], values)
+    assert len(values) < log_mel.n_steps
+    assert np.isnan(padded[len(values) :]).all()
