@@ -4,11 +4,14 @@ Each row is one digit twice: a small image of it, written by hand, and a recordi
 it, spoken by a speech synthesiser. Every speaker is in one fold alone, so the test
 folds hold voices that were not trained on.
 
-Run it from anywhere after the install: it needs no network, takes a minute or
-two, and saves its picture as quickstart.png.
+Run it from anywhere after the install: it needs no network, takes about a minute and
+a half on two cores, and saves its picture as quickstart.png.
 """
 
+import os
 import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on itself
 
 import matplotlib.pyplot as plt
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
@@ -31,8 +34,9 @@ audio = ("audio", AudioModality(n_mels=8, hop=0.025), "audio")
 small = [("image", CNNEncoder(filters=8)), ("audio", CNNEncoder(filters=8))]
 quick = {
     "encoders": small,
-    "epochs": 18,
-    "learning_rate": 0.004,
+    "epochs": 20,
+    "batch_size": 64,
+    "learning_rate": 0.006,
     "random_state": 0,
 }
 

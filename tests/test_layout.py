@@ -13,7 +13,7 @@ PACKAGE = ROOT / "skmm"
 
 # From the ground up. Rooms of one level do not import each other.
 LEVELS = (
-    {"exceptions", "_compat"},
+    {"exceptions", "_compat", "_memory"},
     {"_validation"},
     {"frame", "_components", "layers"},
     {"modalities", "encoders", "fusion", "datasets"},
@@ -29,7 +29,7 @@ LEVEL = {room: height for height, rooms in enumerate(LEVELS) for room in rooms}
 
 DATA_HALF = {"inference", "modalities", "transformer", "datasets"}
 NETWORK_HALF = {"layers", "encoders", "fusion", "training"}
-SHARED = {"exceptions", "_validation", "_compat", "frame", "_components"}
+SHARED = {"exceptions", "_validation", "_compat", "_memory", "frame", "_components"}
 KERAS = {"keras", "keras_hub", "scikeras", "tensorflow"}
 PRIVATE_OWNERS = {"keras", "scikeras", "sklearn", "tensorflow"}
 

@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 ROWS_PER_TASK = 64
+BLOCK = 2**20  # numbers that are worked on at a time, to bound memory
 ADVICE = 'Repair or drop it, or set on_error="missing" to count it as missing.'
 
 _SUFFIXES = {
@@ -255,12 +256,20 @@ def moments(values: NDArray) -> tuple[NDArray, NDArray]:
     mean, scale : ndarray of float64, shape (n_columns,)
         0 and 1 for a column of NaN; scale 1 for a constant column.
     """
-    values = values.astype(np.float64)
-    seen = ~np.isnan(values)
-    count = np.maximum(seen.sum(axis=0), 1)
-    mean = np.where(seen, values, 0.0).sum(axis=0) / count
-    deviation = np.where(seen, values - mean, 0.0)
-    scale = np.sqrt((deviation**2).sum(axis=0) / count)
+    step = max(1, BLOCK // max(values.shape[1], 1))
+    blocks = [values[start : start + step] for start in range(0, len(values), step)]
+    count, total, squares = np.zeros((3, values.shape[1]))
+    for block in blocks:
+        numbers = block.astype(np.float64)
+        seen = ~np.isnan(numbers)
+        count += seen.sum(axis=0)
+        total += np.where(seen, numbers, 0.0).sum(axis=0)
+    count = np.maximum(count, 1)
+    mean = total / count
+    for block in blocks:
+        deviation = block.astype(np.float64) - mean
+        squares += np.where(np.isnan(deviation), 0.0, deviation**2).sum(axis=0)
+    scale = np.sqrt(squares / count)
     constant = scale <= 1e-12 * np.abs(mean)  # what rounding leaves of a constant
     return mean, np.where(constant, 1.0, scale)
 

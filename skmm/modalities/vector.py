@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Self
@@ -11,10 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from skmm._memory import aligned
 from skmm.exceptions import ModalityError
 from skmm.frame import ModalitySpec
 from skmm.modalities._base import Encoded, Modality
-from skmm.modalities._cells import as_array, moments
+from skmm.modalities._cells import BLOCK, as_array, moments
 from skmm.modalities._columns import as_numbers, cells, missing, refuse
 
 __all__ = ["VectorModality"]
@@ -104,15 +106,22 @@ class VectorModality(Modality):
         if self.shape_ == _UNKNOWN:
             return Encoded(np.zeros((len(X), 0), np.float32), np.zeros(len(X), bool))
         values = _read(X, self.shape_, on_error)
-        present = ~_in_rows(np.all, np.isnan(values))
-        if self.standardize:
-            with np.errstate(over="ignore"):
-                values = values - self.mean_.astype(values.dtype)
-                values /= self.scale_.astype(values.dtype)
-            np.clip(values, -_LARGEST, _LARGEST, out=values)
-        array = values.astype(np.float32, copy=not self.standardize)
+        present = ~_all_missing(values)
+        array = aligned(values.shape, np.float32)
+        step = max(1, BLOCK // max(math.prod(self.shape_), 1))
+        for start in range(0, len(values), step):
+            rows = slice(start, start + step)
+            array[rows] = self._scaled(values[rows])
         array[~present] = 0
         return Encoded(array, present)
+
+    def _scaled(self, values: NDArray) -> NDArray:
+        if not self.standardize:
+            return values
+        with np.errstate(over="ignore"):
+            scaled = values - self.mean_.astype(values.dtype)
+            scaled /= self.scale_.astype(values.dtype)
+        return np.clip(scaled, -_LARGEST, _LARGEST, out=scaled)
 
     def spec(self, name: str) -> ModalitySpec:
         """Describe the array that `transform` returns."""
@@ -145,9 +154,8 @@ def _rows(X: NDArray, shape: Shape | None) -> NDArray:
     if shape is not None and X.shape[1:] != shape:
         raise ModalityError(f"expected rows of shape {shape}, got {X.shape[1:]}.")
     values = _as_float(as_array(X))
-    bad = _in_rows(np.any, _is_too_large(values))
-    if bad.any():
-        row = int(np.argmax(bad))
+    if not _all_fit(values):
+        row = int(np.argmax(_in_rows(np.any, _is_too_large(values))))
         value = values[row][_is_too_large(values[row])][0]
         raise ModalityError(f"row {row}: expected {_NUMBERS}, got {value}.")
     return values
@@ -217,12 +225,28 @@ def _as_float(values: NDArray) -> NDArray:
 
 
 def _bounded(column: pd.Series, values: NDArray, on_error: str) -> NDArray:
+    if _all_fit(values):
+        return values
     bad = _in_rows(np.any, _is_too_large(values))
     refuse(column, bad, _NUMBERS, on_error)
-    if bad.any():
-        values = values.copy()
-        values[bad] = np.nan
+    values = values.copy()
+    values[bad] = np.nan
     return values
+
+
+def _all_fit(values: NDArray) -> bool:
+    """Tell whether no number is too large, without an array of flags."""
+    top = np.fmax.reduce(values, axis=None, initial=0)
+    low = np.fmin.reduce(values, axis=None, initial=0)
+    return bool(max(top, -low) <= _LARGEST)
+
+
+def _all_missing(values: NDArray) -> NDArray:
+    """Flag rows that hold nothing; most are seen by their first number."""
+    flat = values.reshape(len(values), math.prod(values.shape[1:]))
+    gaps = np.isnan(flat[:, 0]) if flat.shape[1] else np.ones(len(flat), dtype=bool)
+    gaps[gaps] = np.isnan(flat[gaps]).all(axis=1)
+    return gaps
 
 
 def _is_too_large(values: NDArray) -> NDArray:

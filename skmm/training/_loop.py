@@ -12,11 +12,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from skmm._memory import aligned, is_aligned
 from skmm.training._program import Program, chunks
 
 __all__ = ["Data", "History", "Recipe", "train"]
-
-ALIGNMENT = 64  # bytes, of TensorFlow's memory
 
 History = dict[str, list[float]]
 
@@ -259,7 +258,7 @@ def resident(array: NDArray, room: int = 0) -> Any:
     """Make a tensor of an array.
 
     `tf.convert_to_tensor` takes twice the array's memory for as long as the tensor
-    lives. Memory that is aligned as TensorFlow needs it can be lent.
+    lives. Memory that is aligned as TensorFlow needs it is lent instead.
 
     Parameters
     ----------
@@ -272,13 +271,11 @@ def resident(array: NDArray, room: int = 0) -> Any:
     -------
     tensor : tf.Tensor of shape (max(n_samples, room), ...)
     """
-    shape = (max(len(array), room), *array.shape[1:])
-    n_bytes = math.prod(shape) * array.itemsize
-    memory = np.zeros(n_bytes + ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT
-    lent = memory[start : start + n_bytes].view(array.dtype).reshape(shape)
-    lent[: len(array)] = array
-    return tf.experimental.dlpack.from_dlpack(lent.__dlpack__())
+    if len(array) < room or not is_aligned(array):
+        copy = aligned((max(len(array), room), *array.shape[1:]), array.dtype)
+        copy[: len(array)] = array
+        array = copy
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
 
 
 def _schedule(program: Program, recipe: Recipe, epoch: int) -> None:

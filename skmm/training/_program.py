@@ -87,7 +87,7 @@ class Program:
         self.evaluate = _traced(self._evaluate, *data)
         self.engines = {
             name: _traced(
-                partial(self._run, lazy=name == "graph"),
+                partial(self._run, padded=name == "xla"),
                 *(*data, order, whole, whole, real),
                 jit_compile=name == "xla" or None,
             )
@@ -124,24 +124,27 @@ class Program:
         n_steps: Any,
         n_real: Any,
         decay: Any,
-        lazy: bool,
+        padded: bool,
     ) -> Any:
         """Train on the first `n_steps` rows of `order`; return the summed loss.
 
-        Each row of `order` is a batch of row numbers. After the first `n_real` of all
-        of them there is padding, which does not count.
+        Each row of `order` is a batch of row numbers. Where they are padded, those
+        after the first `n_real` of all of them do not count.
         """
         total = tf.zeros([], tf.float32)
         size = tf.shape(order)[1]
         for step in tf.range(n_steps):
             rows = order[step]
-            real = step * size + tf.range(size) < n_real
             batch = [tf.gather(array, rows) for array in x]
             with tf.GradientTape() as tape:
                 losses = self._row_losses(batch, tf.gather(y, rows), training=True)
-                losses = tf.where(real, losses * tf.gather(weight, rows), 0.0)
+                losses *= tf.gather(weight, rows)
+                count = size
+                if padded:
+                    count = tf.minimum(size, n_real - step * size)
+                    losses = tf.where(tf.range(size) < count, losses, 0.0)
                 summed = tf.reduce_sum(losses)
-                objective = summed / tf.reduce_sum(tf.cast(real, tf.float32))
+                objective = summed / tf.cast(count, tf.float32)
                 if self.network.losses:
                     objective += tf.add_n(self.network.losses)
             variables = self.network.trainable_variables
@@ -151,7 +154,7 @@ class Program:
                 unconnected_gradients=tf.UnconnectedGradients.ZERO,
             )
             own = None if self.rate is not None or self.fixed_rate else decay
-            update(self.optimizer, gradients, variables, own, lazy=lazy)
+            update(self.optimizer, gradients, variables, own, lazy=not padded)
             total += summed
         return total
 

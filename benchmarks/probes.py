@@ -1,0 +1,104 @@
+"""What benchmarks/speed.py measures in processes of their own.
+
+    python benchmarks/probes.py NAME ARGUMENT ...
+
+prints one JSON value: the first fit of a process, memory, and sweeps over sizes.
+"""
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before TensorFlow is imported
+
+import numpy as np
+import peers
+from sklearn.base import clone
+
+from skmm import BaseNNClassifier
+
+MB = 2**20
+
+
+def probe(*words):
+    """Run a probe in a new process; what it printed last."""
+    command = [sys.executable, __file__, *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError((done.stderr.splitlines() or ["killed"])[-1])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def numbers(n_rows, n_columns):
+    """Draw a large table with two classes, without a copy of it on the way."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n_rows, n_columns), dtype=np.float32)
+    return X, (X @ rng.standard_normal(n_columns, dtype=np.float32) > 0).astype(int)
+
+
+def first(name, epochs):
+    """Time the first fit of this process: seconds and accuracy."""
+    return peers.digits_contestants(peers.digits(), int(epochs))[name](0)
+
+
+def grow(fits, settled):
+    """Fit on data of varying widths and row numbers; megabytes gained at the end."""
+    rng = np.random.default_rng(0)
+    for fit in range(int(fits)):
+        n_rows, n_columns = rng.integers(40, 800), rng.integers(2, 60)
+        X, y = numbers(n_rows, n_columns)
+        BaseNNClassifier(epochs=2, random_state=0).fit(X, y).predict(X)
+        if fit + 1 == int(settled):
+            before = _resident()
+    return (_resident() - before) / MB
+
+
+def top(name, n_rows):
+    """Fit on a large array; peak memory above that of the imports, in arrays."""
+    before = _resident()
+    # The kernel counts the peak from here on: imports have peaks of their own.
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    X, y = numbers(int(n_rows), 40)
+    if name == "Model.fit":
+        meta = {"n_features_in_": 40, "n_classes_": 2}
+        network = peers.compiled(peers.dense_network(meta))
+        network.fit(X, y, batch_size=4096, epochs=2, verbose=0)
+    else:
+        stops = "auto" if name == "auto" else False
+        model = peers.skmm_dense(epochs=2, batch_size=4096, early_stopping=stops)
+        model.fit(X, y)
+    return (_peak() - before) / X.nbytes
+
+
+def _resident():
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _peak():
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024
+
+
+def sweep(runs, pairs):
+    """Time fits of (rows, epochs) in turn, after one that does not count; medians."""
+    pairs = [tuple(pair) for pair in json.loads(pairs)]
+    X, y = numbers(max(n_rows for n_rows, _ in pairs), 40)
+    seconds = {pair: [] for pair in pairs}
+    for _ in range(1 + int(runs)):
+        for n_rows, epochs in pairs:
+            model = peers.skmm_dense(epochs=epochs, batch_size=256, random_state=0)
+            fit = partial(clone(model).fit, X[:n_rows], y[:n_rows])
+            seconds[n_rows, epochs].append(peers.timed(fit)[0])
+    return [statistics.median(seconds[pair][1:]) for pair in pairs]
+
+
+if __name__ == "__main__":
+    name, *words = sys.argv[1:]
+    probes = {f.__name__: f for f in (first, grow, top, sweep)}
+    print(json.dumps(probes[name](*words)))
