@@ -131,32 +131,39 @@ class Program:
         Each row of `order` is a batch of row numbers. Where they are padded, those
         after the first `n_real` of all of them do not count.
         """
-        total = tf.zeros([], tf.float32)
         size = tf.shape(order)[1]
-        for step in tf.range(n_steps):
-            rows = order[step]
-            batch = [tf.gather(array, rows) for array in x]
-            with tf.GradientTape() as tape:
-                losses = self._row_losses(batch, tf.gather(y, rows), training=True)
-                losses *= tf.gather(weight, rows)
-                count = size
-                if padded:
-                    count = tf.minimum(size, n_real - step * size)
-                    losses = tf.where(tf.range(size) < count, losses, 0.0)
-                summed = tf.reduce_sum(losses)
-                objective = summed / tf.cast(count, tf.float32)
-                if self.network.losses:
-                    objective += tf.add_n(self.network.losses)
-            variables = self.network.trainable_variables
-            gradients = tape.gradient(
-                objective,
-                variables,
-                unconnected_gradients=tf.UnconnectedGradients.ZERO,
-            )
-            own = None if self.rate is not None or self.fixed_rate else decay
-            update(self.optimizer, gradients, variables, own, lazy=not padded)
-            total += summed
-        return total
+
+        def step(number: Any, total: Any) -> tuple[Any, Any]:
+            count = tf.minimum(size, n_real - number * size) if padded else size
+            rows = order[number]
+            parts = tf.nest.map_structure(lambda a: tf.gather(a, rows), (x, y, weight))
+            return number + 1, total + self._step(parts, count, decay, padded)
+
+        # A loop that AutoGraph writes out of Python's needs the source of this file,
+        # and fails without it under Python 3.13.
+        start = (tf.constant(0), tf.constant(0.0))
+        return tf.while_loop(lambda number, _: number < n_steps, step, start)[1]
+
+    def _step(self, batch: Any, count: Any, decay: Any, padded: bool) -> Any:
+        """Train on one batch, whose first `count` rows are real; the summed loss."""
+        x, y, weight = batch
+        with tf.GradientTape() as tape:
+            losses = self._row_losses(x, y, training=True) * weight
+            if padded:
+                losses = tf.where(tf.range(tf.size(losses)) < count, losses, 0.0)
+            summed = tf.reduce_sum(losses)
+            objective = summed / tf.cast(count, tf.float32)
+            if self.network.losses:
+                objective += tf.add_n(self.network.losses)
+        variables = self.network.trainable_variables
+        gradients = tape.gradient(
+            objective,
+            variables,
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        own = None if self.rate is not None or self.fixed_rate else decay
+        update(self.optimizer, gradients, variables, own, lazy=not padded)
+        return summed
 
     def _evaluate(self, x: list[Any], y: Any, weight: Any) -> Any:
         return tf.reduce_sum(self._row_losses(x, y, training=False) * weight)
@@ -235,7 +242,9 @@ class Program:
 
 def _traced(function: Any, *signature: Any, jit_compile: bool | None = None) -> Any:
     """Trace a function once, for inputs of any number of rows."""
-    traced = tf.function(function, input_signature=signature, jit_compile=jit_compile)
+    traced = tf.function(
+        function, input_signature=signature, jit_compile=jit_compile, autograph=False
+    )
     return without_tracing_warning(traced)
 
 
