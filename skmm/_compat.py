@@ -15,7 +15,7 @@ from sklearn.base import _fit_context
 from sklearn.externals.array_api_compat import numpy as numpy_namespace
 from sklearn.utils import _safe_indexing
 from sklearn.utils._indexing import _get_column_indices
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._repr_html.estimator import _VisualBlock
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import (
@@ -25,13 +25,15 @@ from sklearn.utils.validation import (
 )
 
 # The names of scikit-learn that third parties need and that have no public path:
-# Interval and StrOptions declare parameter constraints, _check_sample_weight words
-# the errors that its checks expect, _safe_indexing takes rows of any container.
+# HasMethods, Interval and StrOptions declare parameter constraints,
+# _check_sample_weight words the errors that its checks expect, _safe_indexing takes
+# rows of any container.
 # _fit_context applies those constraints, _get_column_indices selects columns as
 # ColumnTransformer does, _get_feature_names and _check_feature_names_in say what
 # counts as a column's name, _get_output_config reads set_output, _VisualBlock draws
 # an estimator's parallel parts. Under array_api_dispatch numpy_namespace is what
 # scikit-learn knows NumPy's arrays by.
+HasMethods = HasMethods
 Interval = Interval
 StrOptions = StrOptions
 check_sample_weight = _check_sample_weight

@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, check_memory, validate_data
 
 from skmm._compat import (
+    HasMethods,
     StrOptions,
     VisualBlock,
     check_feature_names_in,
@@ -146,7 +147,7 @@ class ModalityTransformer(NestedParams, TransformerMixin, BaseEstimator):
         "remainder": [StrOptions({"drop", "auto"})],
         "on_error": [StrOptions({"raise", "missing"})],
         "n_jobs": [Integral, None],
-        "memory": [object],  # check_memory knows what it may be
+        "memory": [str, HasMethods(["cache"]), None],
         "feature_names": ["array-like", None],
     }
 

@@ -5,7 +5,7 @@ import random
 import keras
 import numpy as np
 
-from skmm._compat import adam_slots, decays, layers_of, seed_state_of, seeded_build
+from skmm._compat import adam_slots, is_decayed, layers_of, seed_state_of, seeded_build
 
 
 def kernel(seed):
@@ -48,4 +48,4 @@ def test_moments_of_adam_come_in_the_order_of_its_variables():
     adam.exclude_from_weight_decay(var_names=["b"])
     adam.build(variables)
     assert [[tuple(m.shape) for m in slot] for slot in adam_slots(adam)] == [shapes] * 2
-    assert [decays(adam, v) for v in variables] == [True, False]
+    assert [is_decayed(adam, v) for v in variables] == [True, False]

@@ -815,8 +815,8 @@ def test_what_is_no_memory_is_refused_before_anything_changes(X, memory):
     transformer = ModalityTransformer(TRIPLES).fit(X)
     state = pickle.dumps(transformer)
     transformer.set_params(memory=memory)
-    with pytest.raises(ValueError, match="'memory' should be None, a string or"):
+    with pytest.raises(ValueError, match="'memory'"):
         transformer.fit(X[["age"]])
-    with pytest.raises(ValueError, match="'memory' should be None, a string or"):
+    with pytest.raises(ValueError, match="'memory'"):
         transformer.transform(X)
     assert pickle.dumps(transformer.set_params(memory=None)) == state
