@@ -63,7 +63,7 @@ class ModalityDropout(keras.layers.Layer):
 def roomy(spec: ModalitySpec) -> ModalitySpec:
     """Round the sizes up that differ from one fold to the next.
 
-    The folds of one table then share a network: the longest text, the longest series,
+    The folds of one table then share a network: the longest text, series and sound,
     the number of n-grams and of categories are seldom the same in two of them.
 
     Parameters
@@ -78,7 +78,7 @@ def roomy(spec: ModalitySpec) -> ModalitySpec:
         needs, are left out.
     """
     shape = spec.shape
-    if spec.vocabulary_size or spec.kind == "timeseries":
+    if spec.vocabulary_size or spec.kind in ("audio", "timeseries"):
         shape = (_round_up(shape[0], 8), *shape[1:])
     return dataclasses.replace(
         spec,

@@ -18,6 +18,7 @@ from skmm.frame import ModalitySpec
 TABLE = ModalitySpec("t", "tabular", (6,), "float32", "mlp", ("a",) * 6, 0, (3, 40))
 TEXT = ModalitySpec("n", "text", (9,), "int32", "embedding_bag", None, 131)
 SERIES = ModalitySpec("s", "timeseries", (29, 2), "float32", "cnn")
+SOUND = ModalitySpec("a", "audio", (61, 32, 1), "float16", "cnn")
 IMAGE = ModalitySpec("i", "image", (9, 9, 1), "uint8", "cnn")
 
 
@@ -25,6 +26,7 @@ def test_what_differs_between_folds_is_rounded_up():
     assert roomy(TEXT).shape == (16,)
     assert roomy(TEXT).vocabulary_size == 192
     assert roomy(SERIES).shape == (32, 2)
+    assert roomy(SOUND).shape == (64, 32, 1)
     assert roomy(TABLE).cardinalities == (16, 48)
     assert roomy(TABLE).shape == TABLE.shape
     assert roomy(IMAGE) == IMAGE
