@@ -190,7 +190,7 @@ def test_images_reach_the_builder_in_their_own_shape():
 def programs():
     """See which programs a pool that was empty has lent."""
     training.clear_pool()
-    yield lambda: [program for _, program in list(_pool._idle.items())]
+    yield lambda: [program for _, program in _pool._idle]
     training.clear_pool()
 
 
@@ -203,7 +203,7 @@ def test_equal_networks_share_one_program_whatever_their_numbers(builder, progra
     again = fitted(builder, **settings)
     assert len(programs()) == 1
     (program,) = programs()
-    assert program.engines["graph"].experimental_get_tracing_count() == 1
+    assert program.engines["graph"].function.experimental_get_tracing_count() == 1
     np.testing.assert_array_equal(first.predict_proba(X), again.predict_proba(X))
     training.clear_pool()
     fresh = fitted(builder, **settings)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -28,26 +27,24 @@ __all__ = ["clear_pool", "network_key", "program", "program_key"]
 MAX_PROGRAMS = 16
 
 _lock = threading.Lock()
-_idle: OrderedDict[tuple[Hashable, int], Program] = OrderedDict()
-_serial = 0
+_idle: list[tuple[Hashable, Program]] = []  # the last one used stands last
 _evicted = 0  # since memory was last given back
 
 
 def _take(key: Hashable) -> Program | None:
     with _lock:
-        for entry in reversed(_idle):
-            if entry[0] == key:
-                return _idle.pop(entry)
+        for place in reversed(range(len(_idle))):
+            if _idle[place][0] == key:
+                return _idle.pop(place)[1]
     return None
 
 
 def _give(key: Hashable, program: Program) -> None:
-    global _evicted, _serial
+    global _evicted
     with _lock:
-        _serial += 1
-        _idle[key, _serial] = program
+        _idle.append((key, program))
         while len(_idle) > MAX_PROGRAMS:
-            _idle.popitem(last=False)
+            _idle.pop(0)
             _evicted += 1
         if _evicted >= MAX_PROGRAMS:
             _evicted = 0

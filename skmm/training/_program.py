@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -83,15 +83,12 @@ class Program:
         order = tf.TensorSpec([None, None], tf.int32)
         whole, real = tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.float32)
         data = (signature, target, weight)
-        self.forward = _traced(self._forward, signature)
-        self.evaluate = _traced(self._evaluate, *data)
+        self.forward = _Traced(self._forward, signature)
+        self.evaluate = _Traced(self._evaluate, *data)
+        run = (*data, order, whole, whole, real)
         self.engines = {
-            name: _traced(
-                partial(self._run, padded=name == "xla"),
-                *(*data, order, whole, whole, real),
-                jit_compile=name == "xla" or None,
-            )
-            for name in ("graph", "xla")
+            "graph": _Traced(self._run, *run),
+            "xla": _Traced(self._run_padded, *run, jit_compile=True),
         }
 
     @property
@@ -115,7 +112,13 @@ class Program:
         present = x[-1] if self.takes_present else None
         return self.loss(self.outputs(x, training), y, present)
 
-    def _run(
+    def _run(self, *args: Any) -> Any:
+        return self._loop(*args, False)
+
+    def _run_padded(self, *args: Any) -> Any:
+        return self._loop(*args, True)
+
+    def _loop(
         self,
         x: list[Any],
         y: Any,
@@ -240,12 +243,34 @@ class Program:
             self.loaded = weights
 
 
-def _traced(function: Any, *signature: Any, jit_compile: bool | None = None) -> Any:
-    """Trace a function once, for inputs of any number of rows."""
-    traced = tf.function(
-        function, input_signature=signature, jit_compile=jit_compile, autograph=False
-    )
-    return without_tracing_warning(traced)
+class _Traced:
+    """A function that is traced at its first call, for inputs of any number of rows.
+
+    Its one graph is called straight: `tf.function` would look for it at every call,
+    which takes longer than a small network.
+    """
+
+    def __init__(self, function: Any, *signature: Any, jit_compile: bool | None = None):
+        self.function = tf.function(
+            function,
+            input_signature=signature,
+            jit_compile=jit_compile,
+            autograph=False,
+        )
+
+    @cached_property
+    def graph(self) -> Any:
+        """Trace the function."""
+        return without_tracing_warning(self.function).get_concrete_function()
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether it was called before."""
+        return "graph" in vars(self)
+
+    def __call__(self, *args: Any) -> Any:
+        """Call it with tensors, or what becomes one."""
+        return self.graph(*args)
 
 
 def _initializers(network: keras.Model) -> list[tuple[Any, Any]]:
