@@ -113,13 +113,14 @@ class Program:
         return self.loss(self.outputs(x, training), y, present)
 
     def _run(self, *args: Any) -> Any:
-        return self._loop(*args, False)
+        return self._loop(False, *args)
 
     def _run_padded(self, *args: Any) -> Any:
-        return self._loop(*args, True)
+        return self._loop(True, *args)
 
     def _loop(
         self,
+        padded: bool,
         x: list[Any],
         y: Any,
         weight: Any,
@@ -127,7 +128,6 @@ class Program:
         n_steps: Any,
         n_real: Any,
         decay: Any,
-        padded: bool,
     ) -> Any:
         """Train on the first `n_steps` rows of `order`; return the summed loss.
 
