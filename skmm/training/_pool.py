@@ -19,7 +19,6 @@ from tensorflow.python.eager import context  # has no public door to its kernel 
 from skmm._compat import layers_of
 from skmm.frame import ModalitySpec
 from skmm.training._losses import Loss
-from skmm.training._optimizers import own_rate
 from skmm.training._program import Program
 
 __all__ = ["clear_pool", "network_key", "program", "program_key"]
@@ -46,9 +45,11 @@ def _give(key: Hashable, program: Program) -> None:
         while len(_idle) > MAX_PROGRAMS:
             _idle.pop(0)
             _evicted += 1
-        if _evicted >= MAX_PROGRAMS:
+        many = _evicted >= MAX_PROGRAMS
+        if many:
             _evicted = 0
-            _free()
+    if many:
+        _free()
 
 
 def _free() -> None:
@@ -104,8 +105,6 @@ def _plain(value: Any) -> Hashable:
         config = value.get_config()
         if isinstance(value, keras.optimizers.Optimizer):
             del config["name"]  # is counted up
-            if own_rate(value) is not None:
-                del config["learning_rate"]  # an input of the program
         return type(value), _plain(config)
     raise TypeError(f"{value!r} is not plain")
 
@@ -131,9 +130,13 @@ def network_key(program: Program) -> Hashable:
             return object()
         names = {layer.name: i for i, layer in enumerate(layers_of(program.network))}
         config = _renamed(config, names)  # Keras counts names up
-        parts = (config, program.loss, program.optimizer, program.activation)
-        own = (program.rate is None, program.fixed_rate)
-        return (*own, *map(_plain, parts))
+        optimizer = program.optimizer.get_config()
+        del optimizer["name"]
+        if not program.fixed_rate:
+            del optimizer["learning_rate"]  # the recipe's, or what `adopt` takes over
+        parts = (config, program.loss, optimizer, program.activation)
+        kind: Any = type(program.optimizer)
+        return (kind, program.rate is None, program.fixed_rate, *map(_plain, parts))
     except (TypeError, NotImplementedError):
         return object()
 
