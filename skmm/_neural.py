@@ -88,7 +88,7 @@ class NeuralEstimator(
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
-    _stays_behind: ClassVar[tuple[str, ...]] = ("_optimizer_state", "_key")
+    _stays_behind: ClassVar[tuple[str, ...]] = ("_optimizer_state", "_key", "_rate")
 
     @abstractmethod
     def _check_table(self, X: Any, reset: bool) -> Any:
@@ -262,7 +262,7 @@ class NeuralEstimator(
         key = fitted.get("_key")
         if key is not None and key != self._program_key(fitted):
             fitted["_optimizer_state"] = None
-            del fitted["_key"]
+            del fitted["_key"], fitted["_rate"]
         return fitted
 
     def _target_attributes(self, target: Any) -> dict[str, Any]:
@@ -281,7 +281,9 @@ class NeuralEstimator(
         fitted["_fit_seed"] = seed = self._seed() + fitted["n_epochs_"]
         started = time.perf_counter()
         with self._borrow(fitted, untrained=not resume) as program:
-            recipe = self._recipe(program, len(data.y), seed, one_epoch)
+            # A program that is shared may have another fit's by the time of the next.
+            rate = fitted.setdefault("_rate", program.rate)
+            recipe = self._recipe(rate, len(data.y), seed, one_epoch)
             if resume:
                 program.set_weights(fitted["_weights"])
                 program.reset_optimizer(fitted.get("_optimizer_state"))
@@ -320,7 +322,7 @@ class NeuralEstimator(
         fitted["n_epochs_"] += len(history["loss"])
 
     def _recipe(
-        self, program: training.Program, n_samples: int, seed: int, one_epoch: bool
+        self, rate: float | None, n_samples: int, seed: int, one_epoch: bool
     ) -> training.Recipe:
         size = self.batch_size
         if size == "auto":
@@ -328,8 +330,8 @@ class NeuralEstimator(
         return training.Recipe(
             epochs=1 if one_epoch else self.epochs,
             batch_size=size,
-            learning_rate=program.rate or self.learning_rate,
-            schedule="constant" if one_epoch or program.rate else self.schedule,
+            learning_rate=rate or self.learning_rate,
+            schedule="constant" if one_epoch or rate else self.schedule,
             weight_decay=self.weight_decay,
             seed=seed,
             patience=None if self.early_stopping is False else self.n_iter_no_change,

@@ -239,10 +239,14 @@ def test_a_builders_own_optimizer_keeps_its_step_size_in_a_shared_program(progra
         network.compile(keras.optimizers.SGD(rate), loss)
         return network
 
+    models = {}
     for rate in (0.25, 0.125):
         model = fitted(compiled, network_params={"rate": rate}, epochs=2)
         assert model.history_["learning_rate"] == [rate, rate]
+        models[rate] = model
     assert len(programs()) == 1
+    for rate, model in models.items():
+        assert model.partial_fit(X, Y).history_["learning_rate"] == [rate] * 3
 
 
 def test_a_class_of_the_users_own_is_never_taken_for_its_namesake(programs):

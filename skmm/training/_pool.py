@@ -137,7 +137,7 @@ def network_key(program: Program) -> Hashable:
         parts = (config, program.loss, optimizer, program.activation)
         kind: Any = type(program.optimizer)
         return (kind, program.rate is None, program.fixed_rate, *map(_plain, parts))
-    except (TypeError, NotImplementedError):
+    except (TypeError, NotImplementedError):  # Keras' word for a layer without config
         return object()
 
 

@@ -263,11 +263,6 @@ class _Traced:
         """Trace the function."""
         return without_tracing_warning(self.function).get_concrete_function()
 
-    @property
-    def is_traced(self) -> bool:
-        """Whether it was called before."""
-        return "graph" in vars(self)
-
     def __call__(self, *args: Any) -> Any:
         """Call it with tensors, or what becomes one."""
         return self.graph(*args)
