@@ -161,7 +161,8 @@ def build_program(
     with seeded_build(seed):
         network = _call(builder, given, own)
         wrapped = _with_embedding(network, spec)
-    activation = _last_activation(network)
+    # A number is what the network returns, whatever it ends in.
+    activation = "linear" if loss.kind == "squared" else _last_activation(network)
     if network.compiled and network.loss is not None:
         loss = dataclasses.replace(loss, keras_loss=network.loss)
     if network.compiled:

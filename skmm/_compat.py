@@ -88,6 +88,15 @@ def seed_state_of(network: Any) -> list[Any]:
     ]
 
 
+def logits_of(output: Any) -> Any:
+    """What the softmax or sigmoid that made `output` was applied to, or None.
+
+    Keras keeps it there for its own losses, which are exact where a probability is
+    rounded to 0 or 1.
+    """
+    return getattr(output, "_keras_logits", None)
+
+
 def adam_slots(optimizer: Any) -> tuple[list[Any], list[Any]]:
     """First and second moments of a built Adam, in the order of its variables."""
     return list(optimizer._momentums), list(optimizer._velocities)

@@ -297,3 +297,31 @@ def test_an_embedding_layer_may_have_the_name_that_keras_gives_it():
     model = fitted(embedded, X.astype(int), epochs=30)
     assert "embedding" in model.network_.layers[0].name
     assert model.score(X.astype(int), Y) > 0.8
+
+
+def test_a_regressor_predicts_what_a_bounded_network_returns():
+    def bounded(meta):
+        x = keras.Input((meta["n_features_in_"],))
+        return keras.Model(x, keras.layers.Dense(1, activation="sigmoid")(x))
+
+    share = Y / 4 + 0.25
+    model = BaseNNRegressor(bounded, epochs=30, learning_rate=0.1, random_state=0)
+    model.fit(X, share)
+    shares = model.predict(X)
+    np.testing.assert_array_equal(shares, model.network_.predict(X, verbose=0)[:, 0])
+    assert 0 < shares.min() < shares.max() < 1
+    assert model.score(X, share) > 0.5
+
+
+def test_certainty_beyond_single_precision_has_a_finite_exact_loss():
+    """A softmax of 0 hides how wrong it is; its logits do not."""
+
+    def certain(meta):
+        network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+        network.add(keras.layers.Softmax())
+        kernel = np.zeros((4, 2), np.float32)
+        network.layers[0].set_weights([kernel, np.array([100, -100], np.float32)])
+        return network
+
+    model = fitted(certain, X[:100], Y[:100], epochs=1, learning_rate=1e-9)
+    np.testing.assert_allclose(model.history_["loss"], [100], rtol=1e-6)

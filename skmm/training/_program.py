@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from skmm._compat import layers_of, seed_state_of, without_tracing_warning
+from skmm._compat import layers_of, logits_of, seed_state_of, without_tracing_warning
 from skmm.training._losses import Loss
 from skmm.training._optimizers import own_rate, update
 
@@ -294,13 +294,16 @@ def _draw(initializer: Any, variable: Any, seed: int) -> Any:
 
 def _logits(output: Any, activation: str) -> Any:
     """Turn what the network ends in back into logits."""
+    if activation == "linear":
+        return output
+    logits = logits_of(output)
+    if logits is not None:
+        return logits
     tiny = keras.config.epsilon()
     if activation == "softmax":
         return tf.math.log(tf.clip_by_value(output, tiny, 1.0))
-    if activation == "sigmoid":
-        p = tf.clip_by_value(output, tiny, 1.0 - tiny)
-        return tf.math.log(p) - tf.math.log1p(-p)
-    return output
+    p = tf.clip_by_value(output, tiny, 1.0 - tiny)
+    return tf.math.log(p) - tf.math.log1p(-p)
 
 
 def chunks(arrays: Sequence[NDArray], limit: int = CHUNK_BYTES):
