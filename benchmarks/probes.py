@@ -2,7 +2,8 @@
 
     python benchmarks/probes.py NAME ARGUMENT ...
 
-prints one JSON value: the first fit of a process, memory, and sweeps over sizes.
+prints one JSON value: the first fit of a process, predictions of one row, memory, and
+sweeps over sizes.
 """
 
 import json
@@ -11,18 +12,23 @@ import re
 import statistics
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before TensorFlow is imported
 
 import numpy as np
+import pandas as pd
 import peers
+from scipy.special import softmax
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
 
-from skmm import BaseNNClassifier
+from skmm import BaseNNClassifier, ModalityTransformer, MultimodalClassifier
 
 MB = 2**20
+WARMING = 20  # calls on end; the first of each way do not count
 
 
 def probe(*words):
@@ -44,6 +50,58 @@ def numbers(n_rows, n_columns):
 def first(name, epochs):
     """Time the first fit of this process: seconds and accuracy."""
     return peers.digits_contestants(peers.digits(), int(epochs))[name](0)
+
+
+def calls(name, n_calls):
+    """Time predictions of one row: seconds, and what they differ by.
+
+    Of a frame, or of a dataframe through a pipeline; against Keras' own ways to call
+    the network, from arrays; each way in turn calls twenty times on end, as a service
+    does.
+    """
+    rows = peers.mixed(2_000)
+    if name == "frame":
+        model = peers.skmm_mixed(epochs=1).fit(rows.X, rows.y)
+        row = frame = rows.X_test[:1]
+        network = model.network_
+    else:
+        table = pd.DataFrame(rows.X["table"]).add_prefix("x")
+        parts = [("table", "tabular", list(table)), ("note", "text", "note")]
+        table["note"] = [" ".join(f"w{i}" for i in ids) for ids in rows.X["note"]]
+        classifier = MultimodalClassifier(epochs=1, random_state=0)
+        model = make_pipeline(ModalityTransformer(parts), classifier)
+        row = table.iloc[[0]]
+        frame = model.fit(table, rows.y)[0].transform(row)
+        network = model[-1].network_
+    arrays = _inputs(network, frame)
+
+    def keras_way(call):
+        return lambda: softmax(np.asarray(call(arrays)["logits"]), axis=1)
+
+    ways = {
+        "skmm": lambda: model.predict_proba(row),
+        "Model.predict": keras_way(partial(network.predict, verbose=0)),
+        "Model.predict_on_batch": keras_way(network.predict_on_batch),
+    }
+    expected = model.predict_proba(row)
+    found = {way: [] for way in ways}
+    for _ in range(0, WARMING + int(n_calls), WARMING):
+        for way, call in ways.items():
+            for _ in range(WARMING):
+                started = time.perf_counter()
+                result = call()
+                seconds = time.perf_counter() - started
+                found[way].append((seconds, float(abs(result - expected).max())))
+    return {way: results[WARMING:] for way, results in found.items()}
+
+
+def _inputs(network, frame):
+    """List a frame's arrays, with the room that a text network has for some more."""
+    arrays = []
+    for array, x in zip(frame.arrays.values(), network.inputs, strict=False):
+        room = [(0, n - m) for m, n in zip(array.shape[1:], x.shape[1:], strict=True)]
+        arrays.append(np.pad(array, [(0, 0), *room]))
+    return [*arrays, frame.present.astype(np.float32)]
 
 
 def grow(fits, settled):
@@ -100,5 +158,5 @@ def sweep(runs, pairs):
 
 if __name__ == "__main__":
     name, *words = sys.argv[1:]
-    probes = {f.__name__: f for f in (first, grow, top, sweep)}
+    probes = {f.__name__: f for f in (first, calls, grow, top, sweep)}
     print(json.dumps(probes[name](*words)))

@@ -41,7 +41,6 @@ import os
 import statistics
 import sys
 import tempfile
-import time
 import traceback
 from dataclasses import dataclass, replace
 from functools import partial
@@ -57,11 +56,9 @@ import torch
 from accuracy import markdown, setting, write_section
 from PIL import Image
 from probes import probe
-from scipy.special import softmax
 from sklearn.base import clone
-from sklearn.pipeline import make_pipeline
 
-from skmm import ModalityTransformer, MultimodalClassifier
+from skmm import ModalityTransformer
 from skmm.modalities.image import ImageModality
 
 HEADER = ("row", "work", "skmm", "peer", "peer's", "ratio", "target", "reached")
@@ -133,6 +130,11 @@ def take_turns(contestants, runs, warm=True, word="", per=1):
         for name, contest in contestants.items():
             if run == 0 or found[name][0][0] < SLOW:
                 found[name].append(contest(run))
+    return summary(found, word, per)
+
+
+def summary(found, word="", per=1):
+    """Make a `Figure` of each contestant's pairs of seconds and score."""
     figures = {}
     for name, results in found.items():
         seconds, score = map(statistics.median, zip(*results, strict=True))
@@ -200,62 +202,21 @@ def bag(sizes):
 
 
 def one_row(sizes):
-    rows = peers.mixed(sizes.mixed_rows * 4 // 3)
-    model = peers.skmm_mixed(epochs=1).fit(rows.X, rows.y)
-    row = rows.X_test[:1]
-    figures = _calls(model, model, row, row, sizes.calls)
-    yield from _answer("S5", "one row of a ModalityFrame", figures, 1)
-
-    table = pd.DataFrame(rows.X["table"]).add_prefix("x")
-    parts = [("table", "tabular", list(table)), ("note", "text", "note")]
-    table["note"] = [" ".join(f"w{i}" for i in ids) for ids in rows.X["note"]]
-    classifier = MultimodalClassifier(epochs=1, random_state=0)
-    model = make_pipeline(ModalityTransformer(parts), classifier).fit(table, rows.y)
-    row = table.iloc[[0]]
-    figures = _calls(model, model[-1], row, model[0].transform(row), sizes.calls)
-    work = "one dataframe row, table + text; peers from arrays"
-    yield from _answer("S5 pipeline", work, figures, 8)
-
-
-def _answer(row, work, figures, milliseconds):
-    seconds, target = figures["skmm"].seconds, f"≤ {milliseconds} ms"
-    good = 1e3 * seconds <= milliseconds
-    yield limit("S5", f"predict_proba of {work}", _duration(seconds), target, good)
-    yield from compare(row, f"predict_proba of {work}", figures)
-
-
-def _calls(model, classifier, row, frame, calls):
-    """Time predict_proba of a model against Keras' ways to call its network."""
-    network = classifier.network_
-    arrays = []
-    for array, x in zip(frame.arrays.values(), network.inputs, strict=False):
-        # A text network has room for some more tokens: padding, 0.
-        room = [(0, n - m) for m, n in zip(array.shape[1:], x.shape[1:], strict=True)]
-        arrays.append(np.pad(array, [(0, 0), *room]))
-    arrays.append(frame.present.astype(np.float32))
-    expected = model.predict_proba(row)
-
-    def keras_way(call):
-        return lambda: softmax(np.asarray(call(arrays)["logits"]), axis=1)
-
-    ways = {
-        "skmm": lambda: model.predict_proba(row),
-        "Model.predict": keras_way(partial(network.predict, verbose=0)),
-        "Model.predict_on_batch": keras_way(network.predict_on_batch),
+    rows = {
+        "frame": ("S5", "one row of a ModalityFrame", 1),
+        "pipeline": (
+            "S5 pipeline",
+            "one dataframe row, table + text; peers from arrays",
+            8,
+        ),
     }
-
-    def contest(way):
-        def once(run):
-            started = time.perf_counter()
-            found = way()
-            return time.perf_counter() - started, float(abs(found - expected).max())
-
-        return once
-
-    contestants = {name: contest(way) for name, way in ways.items()}
-    for _ in range(min(calls, 20)):
-        take_turns(contestants, 1, warm=False)
-    return take_turns(contestants, calls, warm=False, word="differs by ")
+    for name, (row, work, milliseconds) in rows.items():
+        figures = summary(probe("calls", name, sizes.calls), word="differs by ")
+        seconds, target = figures["skmm"].seconds, f"≤ {milliseconds} ms"
+        good = 1e3 * seconds <= milliseconds
+        work = f"predict_proba of {work}"
+        yield limit("S5", work, _duration(seconds), target, good)
+        yield from compare(row, work, figures)
 
 
 def decoding(sizes):

@@ -101,6 +101,8 @@ class ClassTarget:
         """Split logits by output; a binary output's two logits become one."""
         if self.kind == "binary" and logits.shape[1] == 2:
             logits = logits[:, 1:] - logits[:, :1]
+        if len(self.sizes) == 1:
+            return [logits]
         return np.split(logits, np.cumsum(self.sizes)[:-1], axis=1)
 
     def decision(self, logits: NDArray) -> Any:

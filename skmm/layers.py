@@ -67,8 +67,9 @@ class AbsentEmbedding(keras.layers.Layer):
 
     def call(self, embedding: Any, present: Any) -> Any:
         """Replace rows of `embedding` (batch, ..., d) by `present` (batch, n)."""
-        here = present[:, self.index] > 0
-        here = ops.reshape(here, (-1,) + (1,) * (len(embedding.shape) - 1))
+        here = present[:, self.index : self.index + 1] > 0
+        if len(embedding.shape) > 2:
+            here = ops.reshape(here, (-1,) + (1,) * (len(embedding.shape) - 1))
         return ops.where(here, embedding, self.absent)
 
     def compute_output_shape(

@@ -12,8 +12,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from skmm._memory import aligned, is_aligned
-from skmm.training._program import Program, chunks
+from skmm.training._program import Program, chunks, resident
 
 __all__ = ["Data", "History", "Recipe", "train"]
 
@@ -252,30 +251,6 @@ def _tensors(
         resident(y[rows], room),
         resident(weight[rows], room),
     )
-
-
-def resident(array: NDArray, room: int = 0) -> Any:
-    """Make a tensor of an array.
-
-    `tf.convert_to_tensor` takes twice the array's memory for as long as the tensor
-    lives. Memory that is aligned as TensorFlow needs it is lent instead.
-
-    Parameters
-    ----------
-    array : ndarray of shape (n_samples, ...)
-        The data.
-    room : int, default=0
-        Least number of rows of the tensor; zeros fill it up.
-
-    Returns
-    -------
-    tensor : tf.Tensor of shape (max(n_samples, room), ...)
-    """
-    if len(array) < room or not is_aligned(array):
-        copy = aligned((max(len(array), room), *array.shape[1:]), array.dtype)
-        copy[: len(array)] = array
-        array = copy
-    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
 
 
 def _schedule(program: Program, recipe: Recipe, epoch: int) -> None:

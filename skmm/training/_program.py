@@ -11,14 +11,23 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from skmm._compat import layers_of, logits_of, seed_state_of, without_tracing_warning
+from skmm._compat import (
+    call_unchecked,
+    layers_of,
+    logits_of,
+    seed_state_of,
+    without_tracing_warning,
+)
+from skmm._memory import aligned, is_aligned
 from skmm.training._losses import Loss
 from skmm.training._optimizers import own_rate, update
 
 __all__ = ["Program", "predict"]
 
 CHUNK_BYTES = 2**25  # of input rows in one forward call: bounds memory
-ROWS = 32  # forward calls take a multiple of this many rows
+# Forward calls take a multiple of this many rows, so that no number is computed as a
+# remainder, which is rounded differently: a row's result would depend on its place.
+ROWS = 8
 
 
 class Program:
@@ -338,22 +347,34 @@ def predict(
     parts: list[list[NDArray]] = [[] for _ in outputs]
     for rows in chunks(arrays):
         n_rows = rows.stop - rows.start
-        result = program.forward([_padded(a[rows]) for a in arrays])
+        room = -(-n_rows // ROWS) * ROWS
+        tensors = [resident(a[rows], room) for a in arrays]
+        result = call_unchecked(program.forward.graph, tensors)
         for part, name in zip(parts, outputs, strict=True):
             part.append(np.asarray(result[name])[..., :n_rows, :])
     axes = [1 if name == "unimodal" else 0 for name in outputs]
     return [np.concatenate(p, axis=a) for p, a in zip(parts, axes, strict=True)]
 
 
-def _padded(array: NDArray) -> Any:
-    """Fill up to a multiple of ROWS, so that no row is computed as a remainder.
+def resident(array: NDArray, room: int = 0) -> Any:
+    """Make a tensor of an array.
 
-    A matrix product treats the last rows of an odd number differently and rounds them
-    differently: a row's result would depend on its place.
+    `tf.convert_to_tensor` takes twice the array's memory for as long as the tensor
+    lives. Memory that is aligned as TensorFlow needs it is lent instead.
+
+    Parameters
+    ----------
+    array : ndarray of shape (n_samples, ...)
+        The data.
+    room : int, default=0
+        Least number of rows of the tensor; zeros fill it up.
+
+    Returns
+    -------
+    tensor : tf.Tensor of shape (max(n_samples, room), ...)
     """
-    missing = -len(array) % ROWS
-    if missing:
-        array = np.concatenate(
-            [array, np.zeros_like(array, shape=(missing, *array.shape[1:]))]
-        )
-    return tf.convert_to_tensor(array)
+    if len(array) < room or not is_aligned(array):
+        copy = aligned((max(len(array), room), *array.shape[1:]), array.dtype)
+        copy[: len(array)] = array
+        array = copy
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())

@@ -8,7 +8,8 @@ import pytest
 
 from skmm import training
 from skmm._memory import aligned
-from skmm.training._loop import _Work, resident, round_up
+from skmm.training._loop import _Work, round_up
+from skmm.training._program import resident
 
 
 def test_the_loss_falls_and_history_has_one_number_for_each_epoch(build, data, recipe):
