@@ -2,8 +2,8 @@
 
     python benchmarks/choices.py [--only NAME] [--data FOLDER]
 
-`adam`, `sizes` and `dropout` need nothing; `text` and `audio` read the datasets of
-FOLDER as benchmarks/accuracy.py does, and are left out without it. Alternatives run
+`text` and `audio` read the datasets of FOLDER as benchmarks/accuracy.py does, and are
+left out without it; the others need nothing. Alternatives run
 interleaved in one process; figures are medians over the runs, or mean ± standard
 deviation over seeds.
 """
@@ -42,6 +42,7 @@ from skmm.modalities.text import TextModality
 from skmm.training import clear_pool
 
 RUNS = 3
+NAMES = ("adam", "sizes", "dropout", "engines", "text", "audio")
 
 
 def interleaved(**alternatives):
@@ -202,12 +203,41 @@ def audio(data):
                 print(f"audio: {name}: {n_mels} bands, {steps} steps: {score:.3f}")
 
 
+def _step(X, y, encoder, size, engine):
+    """Microseconds of a training step, of a network that was trained before."""
+    model = BaseNNClassifier(encoder, epochs=3, batch_size=size, engine=engine)
+    model.set_params(early_stopping=False, random_state=0).fit(X, y)
+    seconds = model.fit(X, y).fit_report_["seconds_training"]
+    return 1e6 * seconds / 3 / (len(X) // size)
+
+
+def engines():
+    """Time a step of both engines by the size of the batch."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((100_000, 100), dtype=np.float32)
+    y = (X[:, 0] > 0).astype(int)
+    encoders = {
+        "1 hidden layer": MLPEncoder(64, hidden_units=(), dropout=0),
+        "default layers": MLPEncoder(),
+    }
+    for name, encoder in encoders.items():
+        for size in (32, 128, 256, 512, 1024, 4096):
+            rows = slice(min(200, 100_000 // size) * size)
+            step = partial(_step, X[rows], y[rows], encoder, size)
+            found = interleaved(graph=partial(step, "graph"), xla=partial(step, "xla"))
+            graph, xla = found.values()
+            print(
+                f"engines: {name}, batches of {size}: graph {graph:.0f} µs a step, "
+                f"XLA {xla:.0f} µs, {graph / xla:.2f} x"
+            )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", choices=["adam", "sizes", "dropout", "text", "audio"])
+    parser.add_argument("--only", choices=NAMES)
     parser.add_argument("--data", type=Path)
     options = parser.parse_args()
-    experiments = {"adam": adam, "sizes": sizes, "dropout": dropout}
+    experiments = {f.__name__: f for f in (adam, sizes, dropout, engines)}
     if options.data:
         experiments |= {
             "text": partial(text, options.data),

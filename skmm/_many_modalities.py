@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import validate_data
 
 from skmm import training
-from skmm._compat import Interval, seeded_build
+from skmm._compat import Interval, seeded_build, take_rows
 from skmm._components import NestedParams, resolve
 from skmm._network import multimodal_network
 from skmm._neural import NeuralEstimator
@@ -49,7 +49,9 @@ class ManyModalities(NestedParams, NeuralEstimator):
             return X
         return validate_data(self, X, reset=reset, skip_check_array=True)
 
-    def _encode(self, table: Any, y: Any, fit: bool) -> ModalityFrame:
+    def _encode(
+        self, table: Any, y: Any = None, rows: Any = None, *, fit: bool = False
+    ) -> ModalityFrame:
         if isinstance(table, ModalityFrame):
             return table
         if fit:
@@ -58,7 +60,9 @@ class ManyModalities(NestedParams, NeuralEstimator):
                 transformer = ModalityTransformer(transformer)
             # A frame comes out of it, whatever scikit-learn is configured to make.
             self.transformer_ = clone(transformer).set_output(transform="default")
-            return self.transformer_.fit_transform(table, y)
+            if rows is None:
+                return self.transformer_.fit_transform(table, y)
+            self.transformer_.fit(take_rows(table, rows), y[rows])
         return self.transformer_.transform(table)
 
     def _arrays(self, frame: ModalityFrame) -> list[Any]:
@@ -129,6 +133,7 @@ class ManyModalities(NestedParams, NeuralEstimator):
         """Score each modality's own logits on the validation rows that have it."""
         if held_out is None or "unimodal" not in program.network.output:
             return {"unimodal_scores_": {}}
+        held_out = held_out.part()
         (logits,) = training.predict(program, held_out.arrays, ["unimodal"])
         present = held_out.arrays[-1].astype(bool)
         target, scores = fitted["_target"], {}

@@ -12,6 +12,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -95,8 +96,10 @@ class NeuralEstimator(
         """Check X as scikit-learn does; return something `take_rows` can index."""
 
     @abstractmethod
-    def _encode(self, table: Any, y: Any, fit: bool) -> ModalityFrame:
-        """Turn a checked X into arrays, learning how where `fit`."""
+    def _encode(
+        self, table: Any, y: Any = None, rows: Any = None, *, fit: bool = False
+    ) -> ModalityFrame:
+        """Turn a checked X into arrays; where `fit`, learn how from `rows`, or all."""
 
     @abstractmethod
     def _components(self, frame: ModalityFrame) -> dict[str, Any]:
@@ -136,28 +139,41 @@ class NeuralEstimator(
                 max_subtasks=1 if one_epoch else self.epochs
             )
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            table, y_checked, weight = self._check_data(X, y, sample_weight, not resume)
-            target = self._target if resume else None
-            if target is None:
-                target = self._fit_target(y_checked, weight, classes)
-            weight = self._weigh(y_checked, weight)
-            train_rows, held_out = self._split(
-                table, y_checked, weight, validation, one_epoch
+            fitted, data, held_out = self._prepare(
+                (X, y, sample_weight), validation, classes, resume, one_epoch
             )
-            frame = self._encode(*train_rows[:2], fit=not resume)
-            fitted = self._start(frame, target, resume)
-            data = self._data(frame, target, *train_rows[1:])
-            validation_data = None
-            if held_out is not None:
-                val_frame = self._encode(*held_out[:2], fit=False)
-                validation_data = self._data(val_frame, target, *held_out[1:])
             events = EpochEvents(self, context, X, y, sample_weight)
-            self._train(fitted, data, validation_data, events, resume, one_epoch)
+            self._train(fitted, data, held_out, events, resume, one_epoch)
             self.__dict__.update(fitted)
             context.call_on_fit_task_end(
                 estimator=self, X=X, y=y, reconstruction_attributes={}
             )
         return self
+
+    def _prepare(
+        self,
+        rows: tuple[Any, Any, Any],
+        validation: tuple[Any, Any, Any],
+        classes: Any,
+        resume: bool,
+        one_epoch: bool,
+    ) -> tuple[dict[str, Any], training.Data, training.Data | None]:
+        """Turn X, y and weights into what the network is trained and validated on."""
+        table, y, weight = self._check_data(*rows, reset=not resume)
+        target = self._target if resume else None
+        if target is None:
+            target = self._fit_target(y, weight, classes)
+        weight = self._weigh(y, weight)
+        given, train, held_out = self._split(y, validation, one_epoch)
+        frame = self._encode(table, y, train, fit=not resume)
+        fitted = self._start(frame, target, resume)
+        data = self._data(frame, target, y, weight, train)
+        if given is not None:
+            frame = self._encode(*given[:2])
+            return fitted, data, self._data(frame, target, *given[1:])
+        if held_out is not None:
+            return fitted, data, replace(data, rows=held_out)
+        return fitted, data, None
 
     def _check_data(
         self, X: Any, y: Any, sample_weight: Any, reset: bool
@@ -184,30 +200,29 @@ class NeuralEstimator(
         return weight
 
     def _split(
-        self,
-        table: Any,
-        y: NDArray,
-        weight: NDArray,
-        validation: tuple[Any, Any, Any],
-        one_epoch: bool,
-    ) -> tuple[tuple[Any, NDArray, NDArray], tuple[Any, NDArray, NDArray] | None]:
-        """Set validation rows apart, those that were given or a part of the rest."""
+        self, y: NDArray, validation: tuple[Any, Any, Any], one_epoch: bool
+    ) -> tuple[tuple[Any, NDArray, NDArray] | None, NDArray | None, NDArray | None]:
+        """Check validation rows that were given, or set some of the others apart.
+
+        Returns
+        -------
+        given : tuple of table, ndarray, ndarray, or None
+            The rows that were given, their target and weights.
+        train, held_out : ndarray of int32 or None
+            Rows of `y` to train on and to validate on; None is all, and none.
+        """
         X_val, y_val, weight_val = validation
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together.")
         if X_val is not None:
-            given = self._check_data(X_val, y_val, weight_val, reset=False)
-            return (table, y, weight), given
+            return self._check_data(X_val, y_val, weight_val, reset=False), None, None
         stops = self.early_stopping
         if stops == "auto":
             stops = len(y) > EARLY_STOPPING_ROWS
         if not stops or one_epoch:
-            return (table, y, weight), None
+            return None, None, None
         train, held_out = self._validation_rows(y)
-        return (
-            (take_rows(table, train), y[train], weight[train]),
-            (take_rows(table, held_out), y[held_out], weight[held_out]),
-        )
+        return None, train.astype(np.int32), held_out.astype(np.int32)
 
     def _validation_rows(self, y: NDArray) -> tuple[NDArray, NDArray]:
         """Choose validation rows, in the classes' proportions where possible."""
@@ -283,7 +298,7 @@ class NeuralEstimator(
         with self._borrow(fitted, untrained=not resume) as program:
             # A program that is shared may have another fit's by the time of the next.
             rate = fitted.setdefault("_rate", program.rate)
-            recipe = self._recipe(rate, len(data.y), seed, one_epoch)
+            recipe = self._recipe(rate, data.n_rows, seed, one_epoch)
             if resume:
                 program.set_weights(fitted["_weights"])
                 program.reset_optimizer(fitted.get("_optimizer_state"))
@@ -291,9 +306,9 @@ class NeuralEstimator(
             else:
                 program.initialise(seed)
             callbacks = self._keras_callbacks()
-            n_steps = recipe.epochs * math.ceil(len(data.y) / recipe.batch_size)
+            n_steps = recipe.epochs * math.ceil(data.n_rows / recipe.batch_size)
             engine = training.choose_engine(
-                program.network, n_steps, self.engine, callbacks
+                program.network, n_steps, recipe.batch_size, self.engine, callbacks
             )
             if self.verbose:
                 print(f"engine {engine.name}: {engine.reason}")
@@ -368,9 +383,11 @@ class NeuralEstimator(
         target: ClassTarget | NumberTarget,
         y: NDArray,
         weight: NDArray,
+        rows: NDArray | None = None,
     ) -> training.Data:
-        weight = (weight / weight.mean()).astype(np.float32)
-        return training.Data(self._arrays(frame), target.encode(y), weight)
+        counted = weight if rows is None else weight[rows]
+        weight = (weight / counted.mean()).astype(np.float32)
+        return training.Data(self._arrays(frame), target.encode(y), weight, rows)
 
     def _borrow(self, fitted: dict[str, Any], untrained: bool = False) -> Any:
         """Borrow the program of these fitted attributes from the pool."""
@@ -383,7 +400,7 @@ class NeuralEstimator(
     def _apply(self, X: Any, *outputs: str) -> list[NDArray]:
         """Run the trained network on X."""
         check_is_fitted(self)
-        frame = self._encode(self._check_table(X, reset=False), None, fit=False)
+        frame = self._encode(self._check_table(X, reset=False))
         self._check_specs(frame)
         with self._borrow(self.__dict__) as program:
             program.set_weights(self._weights)

@@ -91,12 +91,14 @@ class OneModality(NestedParams, NeuralEstimator):
             allow_nd=True,
         )
 
-    def _encode(self, table: Any, y: Any, fit: bool) -> ModalityFrame:
+    def _encode(
+        self, table: Any, y: Any = None, rows: Any = None, *, fit: bool = False
+    ) -> ModalityFrame:
         if isinstance(table, ModalityFrame):
             return table
         if fit:
             scaled = VectorModality(standardize=not self._is_builder)
-            self._modality = scaled.fit(table)
+            self._modality = scaled.fit(table if rows is None else table[rows])
         array, present = self._modality.transform(table)
         spec = self._modality.spec("x")
         return ModalityFrame({"x": array}, {"x": spec}, present[:, None])

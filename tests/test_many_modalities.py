@@ -1,8 +1,10 @@
 """Inputs in Keras' style, and encoders that fit their modality."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.base import clone
 
 from skmm import MultimodalClassifier
 
@@ -34,6 +36,21 @@ def test_a_list_of_rows_is_one_table():
     rows = model().fit(TABLE.tolist(), Y)
     assert rows.n_features_in_ == 3
     assert list(rows.encoders_) == ["tabular"]
+
+
+def test_the_transformer_learns_nothing_from_rows_set_apart():
+    fitted = model(early_stopping=True)
+    train, held_out = fitted._validation_rows(Y)
+    words = np.where(np.isin(np.arange(40), held_out), "unseen", "seen")
+    table = pd.DataFrame({"x": TABLE[:, 0], "word": words})
+    table.loc[held_out, "x"] += 1e6
+    fitted.fit(table, Y)
+    alone = clone(fitted.transformer_).fit(table.iloc[train])
+    assert_array_equal(
+        fitted.transformer_.transform(table)["tabular"],
+        alone.transform(table)["tabular"],
+    )
+    assert "val_loss" in fitted.history_
 
 
 def test_arrays_of_different_lengths_are_refused():

@@ -56,6 +56,33 @@ def test_early_stopping_sets_rows_apart_in_the_classes_proportions():
     assert "val_loss" in model.fit(X, Y).history_
 
 
+@pytest.mark.parametrize("engine", ["graph", "xla"])
+def test_rows_set_apart_are_as_rows_that_were_never_there(engine):
+    """Nothing of them is learned: no mean, no weight's share, no step."""
+    rng = np.random.default_rng(0)
+    X, weight = rng.normal(size=(200, 3)), rng.uniform(0.5, 2, 200)
+    y = (X[:, 0] > 0).astype(int)
+    model = classifier(early_stopping=True, class_weight="balanced", engine=engine)
+    train, held_out = model._validation_rows(y)
+    X[held_out] += 7
+    model.fit(X, y, sample_weight=weight)
+    shares = model._weigh(y, weight)
+    given = (
+        clone(model)
+        .set_params(class_weight=None)
+        .fit(
+            X[train],
+            y[train],
+            sample_weight=shares[train],
+            X_val=X[held_out],
+            y_val=y[held_out],
+            sample_weight_val=shares[held_out],
+        )
+    )
+    assert_allclose(model.history_["val_loss"], given.history_["val_loss"], rtol=1e-6)
+    assert_array_equal(model.predict_proba(X), given.predict_proba(X))
+
+
 def test_early_stopping_is_automatic_on_large_data_alone(monkeypatch):
     monkeypatch.setattr("skmm._neural.EARLY_STOPPING_ROWS", 149)
     assert "val_loss" in classifier().fit(X, Y).history_

@@ -34,4 +34,4 @@ def test_a_parameter_that_no_encoder_has_is_refused():
 def test_a_frame_of_one_modality_is_used_as_it_is():
     spec = ModalitySpec("v", "vector", (2,), "float32", "mlp")
     frame = ModalityFrame({"v": np.ones((4, 2), "float32")}, {"v": spec})
-    assert BaseNNClassifier()._encode(frame, None, fit=True) is frame
+    assert BaseNNClassifier()._encode(frame, fit=True) is frame

@@ -19,6 +19,11 @@ __all__ = ["Engine", "choose_engine"]
 # in a fit it would not pay in a cross-validation of five to ten folds.
 STEPS_PER_LAYER = 100
 
+# What XLA saves is mostly the time between operations. From this many rows in a batch
+# on, a step takes so long that it seldom repays the compiler's half second and 100 MB
+# (benchmarks/choices.py, engines).
+LARGE_BATCH = 4096
+
 # Layers that XLA's CPU compiler runs at least as fast as TensorFlow's own kernels.
 # Convolutions, recurrences and look-ups in large tables are many times slower.
 _DENSE = (
@@ -48,6 +53,7 @@ class Engine(NamedTuple):
 def choose_engine(
     network: keras.Model,
     n_steps: int,
+    batch_size: int,
     wanted: str = "auto",
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Engine:
@@ -62,6 +68,8 @@ def choose_engine(
         What will be trained.
     n_steps : int
         Number of batches in all epochs.
+    batch_size : int
+        Number of rows in one.
     wanted : {"auto", "graph", "xla"}, default="auto"
         What the user asks for.
     callbacks : sequence of keras.callbacks.Callback, default=()
@@ -83,6 +91,8 @@ def choose_engine(
     slow = _slow_under_xla(network)
     if slow:
         return Engine("graph", f"XLA is slow with {slow}")
+    if batch_size >= LARGE_BATCH:
+        return Engine("graph", f"batches of {batch_size} rows leave XLA little to save")
     kinds = (keras.Model, keras.layers.InputLayer)
     n_layers = sum(not isinstance(layer, kinds) for layer in layers_of(network))
     work = f"{n_steps} steps of {n_layers} dense layers"

@@ -73,11 +73,36 @@ class Data:
         Encoded target.
     weight : ndarray of shape (n_samples,), float32
         Weight of each row; mean 1 over the training rows.
+    rows : ndarray of int32, shape (n_rows,), or None, default=None
+        Which rows are meant, so that none is copied to leave others out; None is all.
     """
 
     arrays: Sequence[NDArray]
     y: NDArray
     weight: NDArray
+    rows: NDArray | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows that are meant."""
+        return len(self.y if self.rows is None else self.rows)
+
+    def part(self, rows: slice = slice(None)) -> Data:
+        """Take some of the rows that are meant.
+
+        Parameters
+        ----------
+        rows : slice, default=slice(None)
+            Which of them; all by default.
+
+        Returns
+        -------
+        data : Data
+            No others are in its arrays.
+        """
+        which = rows if self.rows is None else self.rows[rows]
+        arrays = [array[which] for array in self.arrays]
+        return Data(arrays, self.y[which], self.weight[which])
 
 
 class _Best:
@@ -147,7 +172,7 @@ def train(
     work = _Work(program, data, recipe, engine)
     program.model.stop_training = False
     listeners.on_train_begin()
-    for epoch, order in enumerate(_orders(len(data.y), recipe)):
+    for epoch, order in enumerate(_orders(data, recipe)):
         _schedule(program, recipe, epoch)
         listeners.on_epoch_begin(epoch)
         logs = work.epoch(order, listeners)
@@ -180,11 +205,10 @@ class _Work:
     """
 
     def __init__(self, program: Program, data: Data, recipe: Recipe, engine: str):
-        self.n_rows = len(data.y)
+        self.n_rows = data.n_rows
         self.size = min(recipe.batch_size, self.n_rows)
         self.whole = engine == "xla"
-        self.room = round_up(self.n_rows) if self.whole else self.n_rows
-        self.tensors = _tensors(data, room=self.room)
+        self.tensors = _tensors(data, room=round_up(len(data.y)) if self.whole else 0)
         self.run = program.engines[engine]
         self.decay = tf.constant(recipe.weight_decay, tf.float32)
 
@@ -216,7 +240,8 @@ class _Work:
 
     def _filled(self, order: NDArray) -> _Block:
         """Make batches of one size, with room for as many as the rows may be."""
-        rows = np.zeros((math.ceil(self.room / self.size), self.size), np.int32)
+        room = round_up(self.n_rows)
+        rows = np.zeros((math.ceil(room / self.size), self.size), np.int32)
         rows.flat[: self.n_rows] = order
         return _Block(rows, math.ceil(self.n_rows / self.size), self.n_rows)
 
@@ -241,16 +266,10 @@ def round_up(n: int) -> int:
     return -(-n // step) * step
 
 
-def _tensors(
-    data: Data, rows: slice = slice(None), room: int = 0
-) -> tuple[list[Any], Any, Any]:
-    """Hand rows over to TensorFlow, with zeros behind them up to `room` rows."""
-    x, y, weight = data.arrays, data.y, data.weight
-    return (
-        [resident(a[rows], room) for a in x],
-        resident(y[rows], room),
-        resident(weight[rows], room),
-    )
+def _tensors(data: Data, room: int = 0) -> tuple[list[Any], Any, Any]:
+    """Hand all rows over to TensorFlow, with zeros behind them up to `room` rows."""
+    x = [resident(array, room) for array in data.arrays]
+    return x, resident(data.y, room), resident(data.weight, room)
 
 
 def _schedule(program: Program, recipe: Recipe, epoch: int) -> None:
@@ -263,11 +282,14 @@ def _schedule(program: Program, recipe: Recipe, epoch: int) -> None:
     program.optimizer.learning_rate = recipe.learning_rate * decay
 
 
-def _orders(n_samples: int, recipe: Recipe) -> Iterator[NDArray]:
+def _orders(data: Data, recipe: Recipe) -> Iterator[NDArray]:
     """Yield the order of rows of each epoch."""
     rng = np.random.default_rng([recipe.seed, 2])
+    rows = data.rows
+    if rows is None:
+        rows = np.arange(data.n_rows, dtype=np.int32)
     for _ in range(recipe.epochs):
-        yield rng.permutation(n_samples).astype(np.int32)
+        yield rng.permutation(rows)
 
 
 def _listeners(
@@ -304,10 +326,12 @@ def evaluate(program: Program, data: Data) -> float:
     -------
     loss : float
     """
-    total = 0.0
-    for rows in chunks(data.arrays):
-        total += float(program.evaluate(*_tensors(data, rows)))
-    return total / float(data.weight.sum())
+    total = weight = 0.0
+    for rows in chunks(data.arrays, data.n_rows):
+        part = data.part(rows)
+        total += float(program.evaluate(*_tensors(part)))
+        weight += float(part.weight.sum())
+    return total / weight
 
 
 def _record(

@@ -315,11 +315,10 @@ def _logits(output: Any, activation: str) -> Any:
     return tf.math.log(p) - tf.math.log1p(-p)
 
 
-def chunks(arrays: Sequence[NDArray], limit: int = CHUNK_BYTES):
-    """Split rows so that one chunk of inputs stays below `limit` bytes."""
-    n_samples = len(arrays[0])
+def chunks(arrays: Sequence[NDArray], n_samples: int, limit: int = CHUNK_BYTES):
+    """Split `n_samples` rows so that one chunk of inputs stays below `limit` bytes."""
     row = sum(a[:1].nbytes for a in arrays) or 1
-    step = int(np.clip(limit // row, 1, 1024))
+    step = min(max(limit // row, 1), 1024)
     for start in range(0, n_samples, step):
         yield slice(start, min(start + step, n_samples))
 
@@ -345,7 +344,7 @@ def predict(
         (n_modalities, n_samples, n_outputs).
     """
     parts: list[list[NDArray]] = [[] for _ in outputs]
-    for rows in chunks(arrays):
+    for rows in chunks(arrays, len(arrays[0])):
         n_rows = rows.stop - rows.start
         room = -(-n_rows // ROWS) * ROWS
         tensors = [resident(a[rows], room) for a in arrays]

@@ -5,7 +5,7 @@ import pytest
 
 from skmm.layers import CategoryEmbedding, MaskMissing
 from skmm.training import choose_engine
-from skmm.training._engine import STEPS_PER_LAYER
+from skmm.training._engine import LARGE_BATCH, STEPS_PER_LAYER
 from skmm.training._optimizers import LAZY_ROWS
 
 
@@ -21,8 +21,8 @@ def dense():
 def test_a_dense_network_with_many_steps_for_its_layers_is_compiled(more):
     made = network(MaskMissing(), *(keras.layers.Dense(4) for _ in range(1 + more)))
     enough = (2 + more) * STEPS_PER_LAYER
-    assert choose_engine(made, enough).name == "xla"
-    few = choose_engine(made, enough - 1)
+    assert choose_engine(made, enough, 32).name == "xla"
+    few = choose_engine(made, enough - 1, 32)
     assert few.name == "graph"
     assert few.reason.startswith(f"{enough - 1} steps of {2 + more} dense layers")
 
@@ -40,33 +40,40 @@ def test_a_dense_network_with_many_steps_for_its_layers_is_compiled(more):
 )
 def test_what_xla_is_slow_with_stays_a_graph_unless_asked_for(slow):
     made = slow()
-    engine = choose_engine(made, 10**6)
+    engine = choose_engine(made, 10**6, 32)
     assert engine.name == "graph"
     assert engine.reason.startswith("XLA is slow with")
-    assert choose_engine(made, 1, "xla").name == "xla"
+    assert choose_engine(made, 1, 32, "xla").name == "xla"
+
+
+def test_large_batches_stay_a_graph_unless_asked_for():
+    assert choose_engine(dense(), 10**6, LARGE_BATCH - 1).name == "xla"
+    engine = choose_engine(dense(), 10**6, LARGE_BATCH)
+    assert engine == ("graph", "batches of 4096 rows leave XLA little to save")
+    assert choose_engine(dense(), 10**6, LARGE_BATCH, "xla").name == "xla"
 
 
 def test_an_operation_that_is_no_layer_stays_a_graph():
     x = keras.Input((8,))
     made = keras.Model(x, keras.ops.sin(x))
-    assert choose_engine(made, 10**6) == ("graph", "XLA is slow with Sin")
+    assert choose_engine(made, 10**6, 32) == ("graph", "XLA is slow with Sin")
 
 
 def test_a_small_table_of_categories_is_compiled():
-    assert choose_engine(network(CategoryEmbedding((9, 5), 2)), 10**6).name == "xla"
+    assert choose_engine(network(CategoryEmbedding((9, 5), 2)), 10**6, 32).name == "xla"
 
 
 def test_a_layer_of_somebody_else_stays_a_graph():
     class Dense(keras.layers.Dense):
         pass
 
-    assert choose_engine(network(Dense(3)), 10**6).name == "graph"
+    assert choose_engine(network(Dense(3)), 10**6, 32).name == "graph"
 
 
 @pytest.mark.parametrize("wanted", ["auto", "xla"])
 def test_batch_normalisation_is_never_padded(wanted):
     made = network(keras.layers.Dense(4), keras.layers.BatchNormalization())
-    assert choose_engine(made, 10**6, wanted).name == "graph"
+    assert choose_engine(made, 10**6, 32, wanted).name == "graph"
 
 
 @pytest.mark.parametrize("wanted", ["auto", "xla"])
@@ -75,8 +82,8 @@ def test_a_callback_on_batches_gets_a_call_for_each(wanted):
         def on_train_batch_end(self, batch, logs=None):
             raise AssertionError
 
-    engine = choose_engine(dense(), 10**6, wanted, [Batches()])
+    engine = choose_engine(dense(), 10**6, 32, wanted, [Batches()])
     assert engine.name == "graph"
     assert engine.reason == "Batches listens to batches: one call for each"
     epochs = keras.callbacks.EarlyStopping()
-    assert choose_engine(dense(), 10**6, wanted, [epochs]).name == "xla"
+    assert choose_engine(dense(), 10**6, 32, wanted, [epochs]).name == "xla"

@@ -114,7 +114,7 @@ def test_several_outputs_at_once(build, data):
 
 def test_chunks_cover_every_row_once_and_stay_small():
     wide = np.zeros((1000, 100), np.float32)
-    slices = list(chunks([wide], limit=400 * 64))
+    slices = list(chunks([wide], 1000, limit=400 * 64))
     assert [s.start for s in slices[1:]] == [s.stop for s in slices[:-1]]
     assert slices[-1].stop == 1000
     assert max(s.stop - s.start for s in slices) == 64
