@@ -85,7 +85,7 @@ def choose_engine(
             name = type(callback).__name__
             return Engine("graph", f"{name} listens to batches: one call for each")
     if _depends_on_batch(network):
-        return Engine("graph", "a layer normalises over the batch, which XLA pads")
+        return Engine("graph", "a layer averages over the batch, which XLA pads")
     if wanted != "auto":
         return Engine(wanted, "it was asked for")
     slow = _slow_under_xla(network)
@@ -102,8 +102,11 @@ def choose_engine(
 
 
 def _depends_on_batch(network: keras.Model) -> bool:
-    kinds = keras.layers.BatchNormalization
-    return any(isinstance(layer, kinds) for layer in layers_of(network))
+    return any(
+        isinstance(layer, keras.layers.BatchNormalization)
+        or getattr(layer, "activity_regularizer", None) is not None
+        for layer in layers_of(network)
+    )
 
 
 def _slow_under_xla(network: keras.Model) -> str:

@@ -183,6 +183,8 @@ def train(
         stop = best is not None and best.stop(program, logs["val_loss"])
         if stop or program.model.stop_training:
             break
+    if program.optimizer.use_ema:  # as Keras does, the averages take over
+        program.optimizer.finalize_variable_values(program.network.trainable_variables)
     listeners.on_train_end()
     if best is not None and best.weights is not None:
         program.set_weights(best.weights)

@@ -10,9 +10,6 @@ import tensorflow as tf
 
 __all__ = ["Loss"]
 
-_SPARSE = ("sparse_categorical_crossentropy",)
-_ONE_HOT = ("categorical_crossentropy", "kl_divergence", "categorical_hinge")
-
 
 @dataclass(frozen=True)
 class Loss:
@@ -86,10 +83,23 @@ class Loss:
         loss = keras.losses.get(self.keras_loss)
         if isinstance(loss, keras.Loss):  # a fresh one, that does not average over rows
             loss = type(loss).from_config({**loss.get_config(), "reduction": None})
-        name = getattr(loss, "name", getattr(loss, "__name__", ""))
-        if name in _SPARSE:
+        if _is_sparse(loss):
             y = y[:, 0]
-        elif name in _ONE_HOT and y.shape[-1] != raw.shape[-1]:
+        elif self._wants_one_hot(loss, raw.shape[-1]):
             y = tf.one_hot(tf.cast(y[:, 0], tf.int32), raw.shape[-1])
         value = loss(y, raw)
         return tf.reduce_mean(tf.reshape(value, [tf.shape(raw)[0], -1]), axis=1)
+
+    def _wants_one_hot(self, loss: Any, n_outputs: int) -> bool:
+        """Whether a loss of Keras compares an output with each class.
+
+        A function or class of the user's own is given the number of the class.
+        """
+        module = getattr(loss, "__module__", type(loss).__module__)
+        classes = self.kind in ("binary", "multiclass") and n_outputs > 1
+        return classes and module.startswith("keras.")
+
+
+def _is_sparse(loss: Any) -> bool:
+    name = getattr(loss, "name", getattr(loss, "__name__", ""))
+    return name.startswith("sparse_")

@@ -71,8 +71,17 @@ def test_a_layer_of_somebody_else_stays_a_graph():
 
 
 @pytest.mark.parametrize("wanted", ["auto", "xla"])
-def test_batch_normalisation_is_never_padded(wanted):
-    made = network(keras.layers.Dense(4), keras.layers.BatchNormalization())
+@pytest.mark.parametrize(
+    "averages",
+    [
+        keras.layers.BatchNormalization(),
+        keras.layers.Dense(4, activity_regularizer="l2"),
+        keras.layers.ActivityRegularization(l1=0.1),
+    ],
+    ids=["normalisation", "activities", "layer"],
+)
+def test_what_averages_over_a_batch_is_never_padded(averages, wanted):
+    made = network(keras.layers.Dense(4), averages)
     assert choose_engine(made, 10**6, 32, wanted).name == "graph"
 
 
