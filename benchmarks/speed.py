@@ -284,7 +284,8 @@ def _pillow(cells, draft=False):
 def leaks(sizes):
     grown = probe("grow", sizes.fits, sizes.settled)
     work = (
-        f"memory that fits {sizes.settled} to {sizes.fits} add, varying sizes, one run"
+        f"highest memory of fits {sizes.settled} to {sizes.fits} above that of those "
+        "before, varying sizes, one run"
     )
     yield limit("S8", work, f"{grown:.0f} MB", "< 60 MB", grown < 60)
 

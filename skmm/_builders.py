@@ -195,8 +195,9 @@ def _with_embedding(network: keras.Model, spec: ModalitySpec) -> keras.Model:
     output = embedding = graph.outputs[0]
     if graph is network:
         embedding = network.layers[-1].input
-    # A name that no layer of the user has: Keras calls an Embedding "embedding".
-    embedding = keras.layers.Flatten(name="skmm_embedding")(embedding)
+    if len(embedding.shape) > 2:
+        # A name that no layer of the user has: Keras calls an Embedding "embedding".
+        embedding = keras.layers.Flatten(name="skmm_embedding")(embedding)
     return keras.Model(graph.inputs, {"output": output, "embedding": embedding})
 
 
