@@ -93,11 +93,14 @@ class Sizes:
     big: int = 1_000_000
     rows: tuple[int, ...] = (1000, 3000, 10**4, 30_000, 10**5, 300_000, 10**6)
     passes: tuple[int, ...] = (1, 2, 4, 8, 16, 32)  # over as many rows as:
-    passes_rows: int = 10_000
+    passes_rows: int = 300_000
+    epochs_of_rows: int = 10
     plot: Path | None = None
 
 
-QUICK = Sizes(1, 2, 200, 10, 200, 60, 6, 3, 20_000, (1000, 10**4, 20_000), (1, 2), 1000)
+QUICK = Sizes(
+    1, 2, 200, 10, 200, 60, 6, 3, 20_000, (1000, 10**4, 20_000), (1, 2), 1000, 2
+)
 
 
 @dataclass(frozen=True)
@@ -305,7 +308,7 @@ def peak(sizes):
 
 def scaling(sizes):
     pairs = {
-        "rows": [(n, 1) for n in sizes.rows],
+        "rows": [(n, sizes.epochs_of_rows) for n in sizes.rows],
         "epochs": [(sizes.passes_rows, n) for n in sizes.passes],
     }
     numbers = {"rows": sizes.rows, "epochs": sizes.passes}
@@ -335,8 +338,8 @@ def _draw(sweeps, slopes, sizes):
 
     figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
     where = {
-        "rows": "1 epoch of n rows x 40 columns (slope from 10⁴ on)",
-        "epochs": f"n epochs of {sizes.passes_rows:,} rows x 40 columns (slope)",
+        "rows": f"{sizes.epochs_of_rows} epochs of n rows (slope from 10⁴ on)",
+        "epochs": f"n epochs of {sizes.passes_rows:,} rows (slope)",
     }
     for axis, (name, (x, seconds)) in zip(axes, sweeps.items(), strict=True):
         straight = seconds[-1] * np.array(x) / x[-1]
@@ -346,7 +349,7 @@ def _draw(sweeps, slopes, sizes):
         axis.set(xlabel=f"number n of {name}", ylabel="time of fit in seconds")
         axis.grid(alpha=0.3)
         axis.legend(frameon=False)
-    figure.suptitle("Cost of fit, one hidden layer of 64, batches of 256")
+    figure.suptitle("Cost of fit, 40 columns, one hidden layer of 64, batches of 256")
     sizes.plot.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(sizes.plot, dpi=150)
     plt.close(figure)
