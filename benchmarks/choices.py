@@ -42,7 +42,7 @@ from skmm.modalities.text import TextModality
 from skmm.training import clear_pool
 
 RUNS = 3
-NAMES = ("adam", "sizes", "dropout", "engines", "text", "audio")
+NAMES = ("adam", "sizes", "dropout", "engines", "limit", "text", "audio")
 
 
 def interleaved(**alternatives):
@@ -232,12 +232,36 @@ def engines():
             )
 
 
+def limit():
+    """Time fits that a limit of time ends, against that limit."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200_000, 40), dtype=np.float32)
+    rows = {
+        "200,000 x 40": (BaseNNClassifier, X, (X[:, 0] > 0).astype(int)),
+        "1,000 mixed": (
+            Classifier,
+            *make_multimodal_classification(1000, random_state=0, return_X_y=True),
+        ),
+        "spoken digits": (Classifier, *load_spoken_digits(return_X_y=True)),
+    }
+    for name, (kind, X, y) in rows.items():
+        for seconds in (2, 10, 30):
+            model = kind(epochs=10**6, time_limit=seconds, early_stopping=True)
+            started = time.perf_counter()
+            model.set_params(random_state=0).fit(X, y)
+            share = (time.perf_counter() - started) / seconds
+            print(
+                f"limit: {name}: {seconds} s: took {share:.1%} of it, "
+                f"{model.n_epochs_} epochs, engine {model.fit_report_['engine']}"
+            )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", choices=NAMES)
     parser.add_argument("--data", type=Path)
     options = parser.parse_args()
-    experiments = {f.__name__: f for f in (adam, sizes, dropout, engines)}
+    experiments = {f.__name__: f for f in (adam, sizes, dropout, engines, limit)}
     if options.data:
         experiments |= {
             "text": partial(text, options.data),

@@ -83,6 +83,7 @@ class NeuralEstimator(
         "early_stopping": [StrOptions({"auto"}), "boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
         "engine": [StrOptions({"auto", "graph", "xla"})],
         "callbacks": [list, tuple, callable, None],
         "warm_start": ["boolean"],
@@ -133,6 +134,7 @@ class NeuralEstimator(
         one_epoch: bool = False,
     ) -> Self:
         """Do the work of `fit` and `partial_fit`."""
+        started = time.perf_counter()
         self._validate_params()
         with all_or_nothing(self):
             context = self._init_callback_context(
@@ -143,7 +145,7 @@ class NeuralEstimator(
                 (X, y, sample_weight), validation, classes, resume, one_epoch
             )
             events = EpochEvents(self, context, X, y, sample_weight)
-            self._train(fitted, data, held_out, events, resume, one_epoch)
+            self._train(fitted, data, held_out, events, resume, one_epoch, started)
             self.__dict__.update(fitted)
             context.call_on_fit_task_end(
                 estimator=self, X=X, y=y, reconstruction_attributes={}
@@ -291,6 +293,7 @@ class NeuralEstimator(
         events: EpochEvents,
         resume: bool,
         one_epoch: bool,
+        fit_started: float,
     ) -> None:
         """Train the network of `fitted`, and add to it what came out."""
         fitted["_fit_seed"] = seed = self._seed() + fitted["n_epochs_"]
@@ -308,11 +311,19 @@ class NeuralEstimator(
             callbacks = self._keras_callbacks()
             n_steps = recipe.epochs * math.ceil(data.n_rows / recipe.batch_size)
             engine = training.choose_engine(
-                program.network, n_steps, recipe.batch_size, self.engine, callbacks
+                program.network,
+                n_steps,
+                recipe.batch_size,
+                self.engine,
+                callbacks,
+                self.time_limit,
             )
             if self.verbose:
                 print(f"engine {engine.name}: {engine.reason}")
             built = time.perf_counter()
+            if self.time_limit and not one_epoch:
+                seconds = self.time_limit - (built - fit_started)
+                recipe = replace(recipe, seconds=seconds)
             history = training.train(
                 program,
                 data,

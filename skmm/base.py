@@ -56,6 +56,11 @@ class BaseNNClassifier(OneModality, NeuralClassifier):
         Share of rows set apart, between 0 and 1.
     n_iter_no_change : int, default=10
         Epochs without a lower validation loss before stopping.
+    time_limit : float or None, default=None
+        Seconds that `fit` may take, decoding included. Training ends with them, if
+        need be within an epoch, and so does the schedule; the same seed then need not
+        give the same weights. The best epoch's weights are kept where there is
+        validation, the last ones otherwise. None sets no limit.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes.
     engine : {"auto", "graph", "xla"}, default="auto"
@@ -130,6 +135,7 @@ class BaseNNClassifier(OneModality, NeuralClassifier):
         early_stopping: bool | str = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
+        time_limit: float | None = None,
         class_weight: Any = None,
         engine: str = "auto",
         callbacks: Any = None,
@@ -149,6 +155,7 @@ class BaseNNClassifier(OneModality, NeuralClassifier):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.time_limit = time_limit
         self.class_weight = class_weight
         self.engine = engine
         self.callbacks = callbacks
@@ -204,6 +211,11 @@ class BaseNNRegressor(OneModality, NeuralRegressor):
         Share of rows set apart, between 0 and 1.
     n_iter_no_change : int, default=10
         Epochs without a lower validation loss before stopping.
+    time_limit : float or None, default=None
+        Seconds that `fit` may take, decoding included. Training ends with them, if
+        need be within an epoch, and so does the schedule; the same seed then need not
+        give the same weights. The best epoch's weights are kept where there is
+        validation, the last ones otherwise. None sets no limit.
     engine : {"auto", "graph", "xla"}, default="auto"
         What runs the training steps: TensorFlow's kernels one by one, or machine code
         that XLA compiles once for the network and the size of the data, which takes
@@ -269,6 +281,7 @@ class BaseNNRegressor(OneModality, NeuralRegressor):
         early_stopping: bool | str = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
+        time_limit: float | None = None,
         engine: str = "auto",
         callbacks: Any = None,
         warm_start: bool = False,
@@ -287,6 +300,7 @@ class BaseNNRegressor(OneModality, NeuralRegressor):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.time_limit = time_limit
         self.engine = engine
         self.callbacks = callbacks
         self.warm_start = warm_start

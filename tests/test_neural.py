@@ -281,3 +281,27 @@ def test_numbers_of_any_size_are_predicted():
     several = np.stack([y, -y], axis=1)
     assert model.fit(x, several).predict(x).shape == (100, 2)
     assert model.n_outputs_ == 2
+
+
+def test_a_limit_of_time_ends_a_fit_that_would_take_days():
+    model = classifier(epochs=10**9, time_limit=0.5).fit(X, Y)
+    assert model.n_epochs_ == len(model.history_["loss"]) < 10**9
+    assert model.history_["learning_rate"][-1] < 0.1 * model.learning_rate
+    assert model.score(X, Y) > 0.5
+
+
+def test_a_limit_that_is_not_reached_changes_nothing():
+    limited = classifier(time_limit=1e5, schedule="constant").fit(X, Y)
+    free = classifier(schedule="constant").fit(X, Y)
+    assert_array_equal(limited.predict_proba(X), free.predict_proba(X))
+
+
+@pytest.mark.parametrize("seconds", [0, -1, "1", np.nan])
+def test_a_limit_of_time_is_a_positive_number(seconds):
+    with pytest.raises(ValueError, match="time_limit"):
+        classifier(time_limit=seconds).fit(X, Y)
+
+
+def test_partial_fit_passes_over_the_rows_once_whatever_the_limit():
+    model = classifier(time_limit=1e-9).partial_fit(X, Y, classes=[0, 1, 2])
+    assert model.n_epochs_ == 1

@@ -24,6 +24,8 @@ STEPS_PER_LAYER = 100
 # (benchmarks/choices.py, engines).
 LARGE_BATCH = 4096
 
+LEAST_SECONDS = 10.0  # of a fit with a time limit: large networks compile for seconds
+
 # Layers that XLA's CPU compiler runs at least as fast as TensorFlow's own kernels.
 # Convolutions, recurrences and look-ups in large tables are many times slower.
 _DENSE = (
@@ -56,6 +58,7 @@ def choose_engine(
     batch_size: int,
     wanted: str = "auto",
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    time_limit: float | None = None,
 ) -> Engine:
     """Choose by the network's layers and by how much work there is.
 
@@ -75,6 +78,8 @@ def choose_engine(
     callbacks : sequence of keras.callbacks.Callback, default=()
         One that listens to batches wants a call for each, which only the graph is
         fit for.
+    time_limit : float or None, default=None
+        Seconds that the fit may take; compiling cannot be cut short.
 
     Returns
     -------
@@ -88,6 +93,8 @@ def choose_engine(
         return Engine("graph", "a layer averages over the batch, which XLA pads")
     if wanted != "auto":
         return Engine(wanted, "it was asked for")
+    if time_limit is not None and time_limit < LEAST_SECONDS:
+        return Engine("graph", f"{time_limit:g} seconds are too few to compile in")
     slow = _slow_under_xla(network)
     if slow:
         return Engine("graph", f"XLA is slow with {slow}")

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 
 from skmm.training._program import Program, chunks, resident
+from skmm.training._recipe import Pace, Recipe
 
-__all__ = ["Data", "History", "Recipe", "train"]
+__all__ = ["Data", "History", "train"]
 
 History = dict[str, list[float]]
 
@@ -24,41 +28,6 @@ _BATCH_HOOKS = (
     "on_train_batch_begin",
     "on_train_batch_end",
 )
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train.
-
-    Parameters
-    ----------
-    epochs : int
-        Largest number of passes over the rows.
-    batch_size : int
-        Rows in one step; the last batch of an epoch may be smaller.
-    learning_rate : float
-        Step size of the first epoch.
-    schedule : {"constant", "cosine"}
-        ``"cosine"`` takes the step size to zero along half a cosine over `epochs`.
-    seed : int
-        Seed of the order of rows and of dropout.
-    patience : int or None
-        Stop after this many epochs without a lower validation loss; None never
-        stops.
-    weight_decay : float, default=0.0
-        Decoupled weight decay, for an optimizer that has none of its own.
-    verbose : int, default=0
-        Print a line for each epoch.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    schedule: str
-    seed: int
-    patience: int | None
-    weight_decay: float = 0.0
-    verbose: int = 0
 
 
 @dataclass(frozen=True)
@@ -169,20 +138,28 @@ def train(
     listeners = _listeners(program, callbacks, recipe)
     best = _Best(recipe.patience) if validation and recipe.patience else None
     history: History = {}
-    work = _Work(program, data, recipe, engine)
+    work, pace = _Work(program, data, recipe, engine), Pace(program, recipe)
     program.model.stop_training = False
     listeners.on_train_begin()
     for epoch, order in enumerate(_orders(data, recipe)):
-        _schedule(program, recipe, epoch)
+        pace.set_rate(epoch)
         listeners.on_epoch_begin(epoch)
-        logs = work.epoch(order, listeners)
-        if validation:
-            logs["val_loss"] = evaluate(program, validation)
-        _record(history, program, logs, epoch, recipe)
-        listeners.on_epoch_end(epoch, dict(logs))
-        stop = best is not None and best.stop(program, logs["val_loss"])
-        if stop or program.model.stop_training:
+        logs, share = work.epoch(order, epoch, listeners, pace)
+        with pace.reserving():
+            if validation:
+                logs["val_loss"] = evaluate(program, validation)
+            _record(history, program, logs, epoch, recipe)
+            listeners.on_epoch_end(epoch, dict(logs))
+            stop = best is not None and best.stop(program, logs["val_loss"])
+        if stop or program.model.stop_training or pace.is_over:
             break
+    if len(history["loss"]) == 1 and share < 1:
+        warnings.warn(
+            f"the time was over after {share:.0%} of the first epoch: raise "
+            "time_limit, or train on fewer rows.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
     if program.optimizer.use_ema:  # as Keras does, the averages take over
         program.optimizer.finalize_variable_values(program.network.trainable_variables)
     listeners.on_train_end()
@@ -215,23 +192,56 @@ class _Work:
         self.decay = tf.constant(recipe.weight_decay, tf.float32)
 
     def epoch(
-        self, order: NDArray, listeners: keras.callbacks.CallbackList
-    ) -> dict[str, float]:
-        """Train on every row once; return the mean loss."""
-        blocks = [self._filled(order)] if self.whole else self._blocks(order)
+        self,
+        order: NDArray,
+        epoch: int,
+        listeners: keras.callbacks.CallbackList,
+        pace: Pace,
+    ) -> tuple[dict[str, float], float]:
+        """Train on every row once, or until the time is over.
+
+        Returns
+        -------
+        logs : dict of str to float
+            The mean loss.
+        share : float
+            Share of the rows that were seen.
+        """
+        blocks: Iterable[_Block] = (
+            [self._filled(order)] if self.whole else self._blocks(order)
+        )
         watched = any(map(listens_to_batches, listeners.callbacks))
         if watched:
             batches = [batch for block in blocks for batch in block.order]
             blocks = [_Block(batch[None], 1, len(batch)) for batch in batches]
-        total = 0.0
+        elif pace.limit:
+            blocks = chain.from_iterable(self._pieces(b, pace) for b in blocks)
+        total, seen = 0.0, 0
         for step, block in enumerate(blocks):
             if watched:
                 listeners.on_train_batch_begin(step)
             loss = float(self.run(*self.tensors, *block, self.decay))
-            total += loss
+            total, seen = total + loss, seen + self._n_rows(block)
             if watched:
                 listeners.on_train_batch_end(step, {"loss": loss / block.n_real})
-        return {"loss": total / self.n_rows}
+            if pace.limit:
+                pace.note_call()
+                pace.set_rate(epoch + seen / self.n_rows)
+                if pace.is_over:
+                    break
+        return {"loss": total / seen}, seen / self.n_rows
+
+    def _n_rows(self, block: _Block) -> int:
+        return min(block.n_steps * self.size, block.n_real)
+
+    def _pieces(self, block: _Block, pace: Pace) -> Iterator[_Block]:
+        """Cut a block into calls of as many steps as the pace has just then."""
+        done = 0
+        while done < block.n_steps:
+            n_steps = min(pace.n_steps, block.n_steps - done)
+            order = np.roll(block.order, -done, axis=0)
+            yield _Block(order, n_steps, block.n_real - done * self.size)
+            done += n_steps
 
     def _blocks(self, order: NDArray) -> list[_Block]:
         """Make batches of one size, and the smaller last one."""
@@ -272,16 +282,6 @@ def _tensors(data: Data, room: int = 0) -> tuple[list[Any], Any, Any]:
     """Hand all rows over to TensorFlow, with zeros behind them up to `room` rows."""
     x = [resident(array, room) for array in data.arrays]
     return x, resident(data.y, room), resident(data.weight, room)
-
-
-def _schedule(program: Program, recipe: Recipe, epoch: int) -> None:
-    """Set the step size of an epoch; a constant one is left to Keras callbacks."""
-    if program.fixed_rate or (recipe.schedule == "constant" and epoch):
-        return
-    decay = 1.0
-    if recipe.schedule == "cosine":
-        decay = 0.5 * (1 + math.cos(math.pi * epoch / recipe.epochs))
-    program.optimizer.learning_rate = recipe.learning_rate * decay
 
 
 def _orders(data: Data, recipe: Recipe) -> Iterator[NDArray]:

@@ -53,6 +53,13 @@ def test_large_batches_stay_a_graph_unless_asked_for():
     assert choose_engine(dense(), 10**6, LARGE_BATCH, "xla").name == "xla"
 
 
+def test_a_short_time_is_not_spent_compiling():
+    short = choose_engine(dense(), 10**6, 32, time_limit=2.5)
+    assert short == ("graph", "2.5 seconds are too few to compile in")
+    assert choose_engine(dense(), 10**6, 32, "xla", time_limit=2.5).name == "xla"
+    assert choose_engine(dense(), 10**6, 32, time_limit=60).name == "xla"
+
+
 def test_an_operation_that_is_no_layer_stays_a_graph():
     x = keras.Input((8,))
     made = keras.Model(x, keras.ops.sin(x))

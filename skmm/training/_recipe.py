@@ -1,0 +1,112 @@
+"""How to train, and at what pace."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from skmm.training._program import Program
+
+__all__ = ["Pace", "Recipe"]
+
+MOST_STEPS = 2**31 - 1  # of one call
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    Parameters
+    ----------
+    epochs : int
+        Largest number of passes over the rows.
+    batch_size : int
+        Rows in one step; the last batch of an epoch may be smaller.
+    learning_rate : float
+        Step size of the first epoch.
+    schedule : {"constant", "cosine"}
+        ``"cosine"`` takes the step size to zero along half a cosine over `epochs`.
+    seed : int
+        Seed of the order of rows and of dropout.
+    patience : int or None
+        Stop after this many epochs without a lower validation loss; None never
+        stops.
+    weight_decay : float, default=0.0
+        Decoupled weight decay, for an optimizer that has none of its own.
+    verbose : int, default=0
+        Print a line for each epoch.
+    seconds : float or None, default=None
+        Stop when this time is over, and let the schedule end with it; None never
+        stops.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    schedule: str
+    seed: int
+    patience: int | None
+    weight_decay: float = 0.0
+    verbose: int = 0
+    seconds: float | None = None
+
+
+class Pace:
+    """The step size on the way, and where the time is limited, when to stop.
+
+    Under a limit an epoch is cut into calls, so that none takes long.
+    """
+
+    def __init__(self, program: Program, recipe: Recipe):
+        self.program, self.recipe = program, recipe
+        self.limit = recipe.seconds and max(recipe.seconds, 1e-9)
+        self.started = self.called = time.perf_counter()
+        self.reserve = 0.0
+        self.n_steps = 1 if self.limit else MOST_STEPS  # of the next call
+
+    @property
+    def gone(self) -> float:
+        """Share of the time that is over, or will be needed to end well."""
+        if not self.limit:
+            return 0.0
+        return (time.perf_counter() - self.started + self.reserve) / self.limit
+
+    @property
+    def is_over(self) -> bool:
+        """Whether to stop."""
+        return self.gone >= 1
+
+    @contextmanager
+    def reserving(self) -> Iterator[None]:
+        """Learn how long it takes to end an epoch, and to look at its rows again."""
+        started = time.perf_counter()
+        yield
+        self.called = time.perf_counter()
+        self.reserve = max(self.reserve, 2 * (self.called - started))
+
+    def note_call(self) -> None:
+        """Adapt the number of steps: a call is to take a sixtieth of the time."""
+        if self.limit:
+            now = time.perf_counter()
+            took, self.called = now - self.called, now
+            if took < self.limit / 60:
+                self.n_steps = min(2 * self.n_steps, MOST_STEPS)
+            elif took > self.limit / 30:
+                self.n_steps = max(self.n_steps // 2, 1)
+
+    def set_rate(self, epochs: float) -> None:
+        """Set the step size after so many epochs.
+
+        A constant one is set once, and then left to Keras callbacks.
+        """
+        program, recipe = self.program, self.recipe
+        if program.fixed_rate or (recipe.schedule == "constant" and epochs):
+            return
+        decay = 1.0
+        if recipe.schedule == "cosine":
+            progress = max(epochs / recipe.epochs, min(self.gone, 1.0))
+            decay = 0.5 * (1 + math.cos(math.pi * progress))
+        program.optimizer.learning_rate = recipe.learning_rate * decay
