@@ -25,7 +25,6 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.callback import CallbackSupportMixin
-from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
@@ -36,6 +35,7 @@ from skmm import training
 from skmm._compat import Interval, StrOptions, check_sample_weight, take_rows
 from skmm._listeners import EpochEvents
 from skmm._network import fill_room, roomy
+from skmm._splits import set_apart
 from skmm._targets import ClassTarget, NumberTarget
 from skmm.frame import ModalityFrame, ModalitySpec
 
@@ -204,14 +204,10 @@ class NeuralEstimator(
     def _split(
         self, y: NDArray, validation: tuple[Any, Any, Any], one_epoch: bool
     ) -> tuple[tuple[Any, NDArray, NDArray] | None, NDArray | None, NDArray | None]:
-        """Check validation rows that were given, or set some of the others apart.
+        """Check validation rows that were given, or set some of `y` apart.
 
-        Returns
-        -------
-        given : tuple of table, ndarray, ndarray, or None
-            The rows that were given, their target and weights.
-        train, held_out : ndarray of int32 or None
-            Rows of `y` to train on and to validate on; None is all, and none.
+        The rows given, and the numbers of those to train on and to validate on; None
+        for those to train on is all, otherwise none.
         """
         X_val, y_val, weight_val = validation
         if (X_val is None) != (y_val is None):
@@ -223,26 +219,12 @@ class NeuralEstimator(
             stops = len(y) > EARLY_STOPPING_ROWS
         if not stops or one_epoch:
             return None, None, None
-        train, held_out = self._validation_rows(y)
-        return None, train.astype(np.int32), held_out.astype(np.int32)
+        return None, *self._validation_rows(y)
 
     def _validation_rows(self, y: NDArray) -> tuple[NDArray, NDArray]:
-        """Choose validation rows, in the classes' proportions where possible."""
-        n_samples = len(y)
-        if n_samples < 4:
-            raise ValueError(
-                f"early_stopping=True needs at least 4 rows to set some apart, got "
-                f"{n_samples}; pass X_val and y_val, or early_stopping=False."
-            )
-        settings = {
-            "test_size": self.validation_fraction,
-            "random_state": np.random.RandomState(self._seed()),
-        }
-        rows = np.arange(n_samples)
-        try:
-            return train_test_split(rows, stratify=self._strata(y), **settings)
-        except ValueError:  # a class has too few rows for that
-            return train_test_split(rows, **settings)
+        """Choose rows to train on and to validate on."""
+        strata, seed = self._strata(y), self._seed()
+        return set_apart(len(y), strata, self.validation_fraction, seed)
 
     def _strata(self, y: NDArray) -> NDArray | None:
         return None

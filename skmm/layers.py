@@ -236,7 +236,8 @@ class TokenEmbedding(keras.layers.Embedding):
 
     def call(self, x: Any) -> Any:
         """Return (batch, t, d) for ids `x` of shape (batch, t)."""
-        return _look_up(self.embeddings, ops.cast(x, "int32"))
+        rows = _look_up(self.embeddings, ops.cast(x, "int32"))
+        return ops.cast(rows, self.compute_dtype)
 
 
 @register

@@ -19,7 +19,7 @@ LEVELS = (
     {"modalities", "encoders", "fusion", "datasets"},
     {"inference"},
     {"transformer", "training"},
-    {"_builders", "_listeners", "_network", "_scikeras", "_targets"},
+    {"_builders", "_listeners", "_network", "_scikeras", "_splits", "_targets"},
     {"_neural"},
     {"_many_modalities", "_one_modality", "_tasks"},
     {"base", "multimodal"},
@@ -46,6 +46,7 @@ HOUSE_TESTS = {
     "test_meta_estimators",
     "test_reproducibility",
     "test_sklearn_checks",
+    "training/test_equivalence",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import keras
@@ -19,8 +19,9 @@ from skmm._compat import (
     without_tracing_warning,
 )
 from skmm._memory import aligned, is_aligned
+from skmm.layers import TokenEmbedding
 from skmm.training._losses import Loss
-from skmm.training._optimizers import own_rate, update
+from skmm.training._optimizers import LAZY_ROWS, own_rate, update
 
 __all__ = ["Program", "predict"]
 
@@ -75,6 +76,7 @@ class Program:
         own_optimizer: bool = False,
         given_weights: bool = False,
     ):
+        read_rows(network)
         self.network = network
         self.model = network if model is None else model
         self.loss = loss
@@ -250,6 +252,27 @@ class Program:
             for variable, value in zip(self.network.weights, weights, strict=True):
                 variable.assign(value)
             self.loaded = weights
+
+
+def read_rows(network: keras.Model) -> None:
+    """Let the large tables of Keras' own `Embedding` be read row by row.
+
+    Keras takes the rows out of the whole table, which TensorFlow copies before: once a
+    variable is changed row by row, another may change it while it is read.
+
+    Parameters
+    ----------
+    network : keras.Model
+        What its layers compute stays the same.
+    """
+    for layer in layers_of(network):
+        if (
+            type(layer) is keras.layers.Embedding
+            and layer.input_dim >= LAZY_ROWS
+            and not layer.lora_enabled
+            and not layer.quantization_mode
+        ):
+            layer.call = partial(TokenEmbedding.call, layer)
 
 
 class _Traced:

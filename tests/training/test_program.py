@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from skmm import training
+from skmm.training._optimizers import LAZY_ROWS
 from skmm.training._program import chunks
 
 
@@ -110,6 +111,25 @@ def test_several_outputs_at_once(build, data):
     logits, embedding = training.predict(program, data.arrays, ["logits", "embedding"])
     assert logits.shape == (50, 3)
     assert embedding.shape == (50, program.n_features_out)
+
+
+@pytest.mark.parametrize("lora", [False, True])
+def test_a_large_table_is_read_row_by_row(lora):
+    x = keras.Input((3,), dtype="int32")
+    table = keras.layers.Embedding(LAZY_ROWS, 4, mask_zero=True)
+    rows = keras.layers.GlobalAveragePooling1D()(table(x))
+    network = keras.Model(x, {"logits": keras.layers.Dense(2)(rows), "embedding": rows})
+    if lora:
+        table.enable_lora(2)
+    ids = np.array([[1, 5, 0], [LAZY_ROWS - 1, 0, 0]], np.int32)
+    expected = network.predict(ids, verbose=0)["logits"]
+    loss = training.Loss("multiclass", (2,))
+    sgd = training.make_optimizer("sgd", 0.1)
+    program = training.Program(network, loss, sgd, takes_present=False)
+    (logits,) = training.predict(program, [ids])
+    np.testing.assert_allclose(logits, expected, atol=1e-6)
+    kinds = [o.type for o in program.forward.graph.graph.get_operations()]
+    assert ("ResourceGather" in kinds) != lora
 
 
 def test_chunks_cover_every_row_once_and_stay_small():
