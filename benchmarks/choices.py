@@ -233,7 +233,10 @@ def engines():
 
 
 def limit():
-    """Time fits that a limit of time ends, against that limit."""
+    """Time fits that a limit of time ends, against that limit.
+
+    The first fit of each network traces it, which cannot be cut short.
+    """
     rng = np.random.default_rng(0)
     X = rng.standard_normal((200_000, 40), dtype=np.float32)
     rows = {
@@ -245,14 +248,14 @@ def limit():
         "spoken digits": (Classifier, *load_spoken_digits(return_X_y=True)),
     }
     for name, (kind, X, y) in rows.items():
-        for seconds in (2, 10, 30):
+        for first, seconds in ((True, 2), (False, 2), (False, 10), (False, 30)):
             model = kind(epochs=10**6, time_limit=seconds, early_stopping=True)
             started = time.perf_counter()
             model.set_params(random_state=0).fit(X, y)
             share = (time.perf_counter() - started) / seconds
             print(
-                f"limit: {name}: {seconds} s: took {share:.1%} of it, "
-                f"{model.n_epochs_} epochs, engine {model.fit_report_['engine']}"
+                f"limit: {name}: {seconds} s{', first fit' * first}: took {share:.1%} "
+                f"of it, {model.n_epochs_} epochs, {model.fit_report_['engine']}"
             )
 
 

@@ -60,7 +60,8 @@ class BaseNNClassifier(OneModality, NeuralClassifier):
         Seconds that `fit` may take, decoding included. Training ends with them, if
         need be within an epoch, and so does the schedule; the same seed then need not
         give the same weights. The best epoch's weights are kept where there is
-        validation, the last ones otherwise. None sets no limit.
+        validation, the last ones otherwise. The first fit of a network takes a second
+        or two to trace, and at least one step is made. None sets no limit.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes.
     engine : {"auto", "graph", "xla"}, default="auto"
@@ -215,7 +216,8 @@ class BaseNNRegressor(OneModality, NeuralRegressor):
         Seconds that `fit` may take, decoding included. Training ends with them, if
         need be within an epoch, and so does the schedule; the same seed then need not
         give the same weights. The best epoch's weights are kept where there is
-        validation, the last ones otherwise. None sets no limit.
+        validation, the last ones otherwise. The first fit of a network takes a second
+        or two to trace, and at least one step is made. None sets no limit.
     engine : {"auto", "graph", "xla"}, default="auto"
         What runs the training steps: TensorFlow's kernels one by one, or machine code
         that XLA compiles once for the network and the size of the data, which takes
