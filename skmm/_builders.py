@@ -162,7 +162,7 @@ def build_program(
         network = _call(builder, given, own)
         wrapped = _with_embedding(network, spec)
     # A number is what the network returns, whatever it ends in.
-    activation = "linear" if loss.kind == "squared" else _last_activation(network)
+    activation = None if loss.kind == "squared" else _last_activation(network)
     if network.compiled and network.loss is not None:
         loss = dataclasses.replace(loss, keras_loss=network.loss)
     if network.compiled:
@@ -195,7 +195,9 @@ def _with_embedding(network: keras.Model, spec: ModalitySpec) -> keras.Model:
     output = embedding = graph.outputs[0]
     if graph is network:
         embedding = network.layers[-1].input
-    if len(embedding.shape) > 2:
+        if isinstance(embedding, list):  # a sum of several, say
+            embedding = output
+    if len(embedding.shape) != 2:
         # A name that no layer of the user has: Keras calls an Embedding "embedding".
         embedding = keras.layers.Flatten(name="skmm_embedding")(embedding)
     return keras.Model(graph.inputs, {"output": output, "embedding": embedding})

@@ -131,8 +131,9 @@ class ManyModalities(NestedParams, NeuralEstimator):
         self, fitted: dict[str, Any], program: Any, held_out: Any
     ) -> dict[str, Any]:
         """Score each modality's own logits on the validation rows that have it."""
+        found = super()._scores(fitted, program, held_out)
         if held_out is None or "unimodal" not in program.network.output:
-            return {"unimodal_scores_": {}}
+            return {**found, "unimodal_scores_": {}}
         held_out = held_out.part()
         (logits,) = training.predict(program, held_out.arrays, ["unimodal"])
         present = held_out.arrays[-1].astype(bool)
@@ -143,7 +144,7 @@ class ManyModalities(NestedParams, NeuralEstimator):
             if rows.sum() > 1:
                 predicted = target.decode(logits[m][rows])
                 scores[spec.name] = float(self._metric(truth[rows], predicted))
-        return {"unimodal_scores_": scores}
+        return {**found, "unimodal_scores_": scores}
 
 
 def _from_keras(X: Any) -> Any:

@@ -119,8 +119,10 @@ class NeuralEstimator(
         """Check the target."""
 
     @abstractmethod
-    def _fit_target(self, y: NDArray, weight: NDArray, classes: Any) -> Any:
-        """Learn how to encode the target."""
+    def _fit_target(
+        self, y: NDArray, weight: NDArray, classes: Any, rows: NDArray | None
+    ) -> Any:
+        """Learn how to encode the target: its labels, or what numbers `rows` have."""
 
     def _fit(
         self,
@@ -162,11 +164,11 @@ class NeuralEstimator(
     ) -> tuple[dict[str, Any], training.Data, training.Data | None]:
         """Turn X, y and weights into what the network is trained and validated on."""
         table, y, weight = self._check_data(*rows, reset=not resume)
+        given, train, held_out = self._split(y, validation, one_epoch)
         target = self._target if resume else None
         if target is None:
-            target = self._fit_target(y, weight, classes)
+            target = self._fit_target(y, weight, classes, train)
         weight = self._weigh(y, weight)
-        given, train, held_out = self._split(y, validation, one_epoch)
         frame = self._encode(table, y, train, fit=not resume)
         fitted = self._start(frame, target, resume)
         data = self._data(frame, target, y, weight, train)
@@ -291,21 +293,17 @@ class NeuralEstimator(
             else:
                 program.initialise(seed)
             callbacks = self._keras_callbacks()
-            n_steps = recipe.epochs * math.ceil(data.n_rows / recipe.batch_size)
+            limit = None if one_epoch else self.time_limit
+            size = min(recipe.batch_size, data.n_rows)
+            n_steps = recipe.epochs * math.ceil(data.n_rows / size)
             engine = training.choose_engine(
-                program.network,
-                n_steps,
-                recipe.batch_size,
-                self.engine,
-                callbacks,
-                self.time_limit,
+                program.network, n_steps, size, self.engine, callbacks, limit
             )
             if self.verbose:
                 print(f"engine {engine.name}: {engine.reason}")
             built = time.perf_counter()
-            if self.time_limit and not one_epoch:
-                seconds = self.time_limit - (built - fit_started)
-                recipe = replace(recipe, seconds=seconds)
+            if limit is not None:
+                recipe = replace(recipe, seconds=limit - (built - fit_started))
             history = training.train(
                 program,
                 data,
@@ -313,6 +311,7 @@ class NeuralEstimator(
                 validation=held_out,
                 callbacks=[*callbacks, events.watch(fitted, program)],
                 engine=engine.name,
+                finish=not one_epoch,
             )
             fitted["fit_report_"] = {
                 "engine": engine.name,

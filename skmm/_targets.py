@@ -136,6 +136,26 @@ class ClassTarget:
         p = [log_softmax(block, axis=1) for block in blocks]
         return p[0] if self.kind == "multiclass" else p
 
+    def losses(self, logits: NDArray, codes: NDArray) -> NDArray:
+        """Cross-entropy of each row, as `skmm.training.Loss` has it."""
+        blocks = self.blocks(logits)
+        if self.kind in ("binary", "multilabel"):
+            z = np.concatenate(blocks, axis=1)
+            return (np.logaddexp(0, z) - codes * z).mean(axis=1)
+        rows, classes = np.arange(len(codes)), codes.astype(int)
+        pairs = zip(blocks, classes.T, strict=True)
+        return -sum(log_softmax(block, axis=1)[rows, code] for block, code in pairs)
+
+    def most_probable(self, logits: NDArray) -> tuple[NDArray, NDArray]:
+        """Codes and probabilities of the most probable label of each output."""
+        blocks = self.blocks(logits)
+        if self.kind in ("binary", "multilabel"):
+            z = np.concatenate(blocks, axis=1)
+            return z > 0, expit(np.abs(z))
+        p = [softmax(block, axis=1) for block in blocks]
+        labels = np.stack([block.argmax(axis=1) for block in p], axis=1)
+        return labels, np.stack([block.max(axis=1) for block in p], axis=1)
+
     def decode(self, logits: NDArray) -> NDArray:
         """Turn logits into labels."""
         codes = [

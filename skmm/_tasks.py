@@ -11,6 +11,8 @@ from sklearn.callback import with_callbacks
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import compute_class_weight, compute_sample_weight
 
+from skmm import training
+from skmm._calibration import calibration_error, fit_temperature
 from skmm._neural import NeuralEstimator
 from skmm._targets import ClassTarget, NumberTarget, check_labels, check_numbers
 
@@ -74,7 +76,9 @@ class NeuralClassifier(ClassifierMixin, _Trains):
     def _check_y(self, y: Any) -> NDArray:
         return check_labels(y)
 
-    def _fit_target(self, y: NDArray, weight: NDArray, classes: Any) -> ClassTarget:
+    def _fit_target(
+        self, y: NDArray, weight: NDArray, classes: Any, rows: NDArray | None
+    ) -> ClassTarget:
         return ClassTarget.fit(y, classes)
 
     def _target_attributes(self, target: ClassTarget) -> dict[str, Any]:
@@ -84,7 +88,7 @@ class NeuralClassifier(ClassifierMixin, _Trains):
         else:
             labels = target.classes if several else target.classes[0]
         n_outputs = 1 if target.kind in ("binary", "multiclass") else len(labels)
-        return {"classes_": labels, "n_outputs_": n_outputs}
+        return {"classes_": labels, "n_outputs_": n_outputs, "temperature_": 1.0}
 
     def _weigh(self, y: NDArray, weight: NDArray) -> NDArray:
         if self.class_weight is None:
@@ -196,7 +200,31 @@ class NeuralClassifier(ClassifierMixin, _Trains):
 
     def _target_of(self, X: Any, method: str) -> Any:
         (logits,) = self._apply(X, "logits")
-        return getattr(self._target, method)(logits)
+        return getattr(self._target, method)(logits / self.temperature_)
+
+    def _split(self, y: NDArray, validation: Any, one_epoch: bool) -> Any:
+        given, train, held_out = super()._split(y, validation, one_epoch)
+        if self.calibrate is not None and given is None and held_out is None:
+            raise ValueError(
+                f"calibrate={self.calibrate!r} needs rows to validate on: set "
+                "early_stopping=True, or give fit X_val and y_val."
+            )
+        return given, train, held_out
+
+    def _scores(
+        self, fitted: dict[str, Any], program: Any, held_out: Any
+    ) -> dict[str, Any]:
+        """Fit the temperature on the validation rows, and report what it mends."""
+        scores = super()._scores(fitted, program, held_out)
+        if self.calibrate is None:
+            return scores
+        rows, target = held_out.part(), fitted["_target"]
+        (logits,) = training.predict(program, rows.arrays)
+        truth = (rows.y, rows.weight)
+        heat = fit_temperature(target, logits, *truth)
+        errors = [calibration_error(target, z, *truth) for z in (logits, logits / heat)]
+        fitted["fit_report_"]["calibration_error"] = tuple(errors)
+        return {**scores, "temperature_": heat}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -212,7 +240,11 @@ class NeuralRegressor(RegressorMixin, _Trains):
     def _check_y(self, y: Any) -> NDArray:
         return check_numbers(y)
 
-    def _fit_target(self, y: NDArray, weight: NDArray, classes: Any) -> NumberTarget:
+    def _fit_target(
+        self, y: NDArray, weight: NDArray, classes: Any, rows: NDArray | None
+    ) -> NumberTarget:
+        if rows is not None:
+            y, weight = y[rows], weight[rows]
         return NumberTarget.fit(y, weight, standardize=self._standardizes_y)
 
     @property

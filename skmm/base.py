@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from skmm._compat import StrOptions
 from skmm._one_modality import OneModality
 from skmm._tasks import NeuralClassifier, NeuralRegressor
 from skmm.encoders._base import Encoder
@@ -64,6 +65,10 @@ class BaseNNClassifier(OneModality, NeuralClassifier):
         or two to trace, and at least one step is made. None sets no limit.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes.
+    calibrate : {"temperature"} or None, default=None
+        How to mend probabilities that are too sure or not sure enough:
+        ``"temperature"`` divides the logits by one number, fitted on the validation
+        rows, of which there must be some. Predicted labels stay the same.
     engine : {"auto", "graph", "xla"}, default="auto"
         What runs the training steps: TensorFlow's kernels one by one, or machine code
         that XLA compiles once for the network and the size of the data, which takes
@@ -89,10 +94,13 @@ class BaseNNClassifier(OneModality, NeuralClassifier):
         each epoch.
     n_epochs_ : int
         Number of epochs trained.
+    temperature_ : float
+        What the logits of `network_` are divided by; 1 without `calibrate`.
     fit_report_ : dict
         How the last fit ran: ``"engine"`` and ``"reason"`` of its choice,
         ``"seconds_building"`` the network and ``"seconds_training"`` it, tracing and
-        compiling included.
+        compiling included; with `calibrate` also ``"calibration_error"``, the
+        expected one on the validation rows, before and after.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -119,6 +127,7 @@ class BaseNNClassifier(OneModality, NeuralClassifier):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **OneModality._parameter_constraints,
         "class_weight": [dict, list, str, None],
+        "calibrate": [StrOptions({"temperature"}), None],
     }
 
     def __init__(
@@ -138,6 +147,7 @@ class BaseNNClassifier(OneModality, NeuralClassifier):
         n_iter_no_change: int = 10,
         time_limit: float | None = None,
         class_weight: Any = None,
+        calibrate: str | None = None,
         engine: str = "auto",
         callbacks: Any = None,
         warm_start: bool = False,
@@ -158,6 +168,7 @@ class BaseNNClassifier(OneModality, NeuralClassifier):
         self.n_iter_no_change = n_iter_no_change
         self.time_limit = time_limit
         self.class_weight = class_weight
+        self.calibrate = calibrate
         self.engine = engine
         self.callbacks = callbacks
         self.warm_start = warm_start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from skmm._compat import StrOptions
 from skmm._many_modalities import ManyModalities
 from skmm._tasks import NeuralClassifier, NeuralRegressor
 
@@ -68,6 +69,10 @@ class MultimodalClassifier(ManyModalities, NeuralClassifier):
         or two to trace, and at least one step is made. None sets no limit.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes.
+    calibrate : {"temperature"} or None, default=None
+        How to mend probabilities that are too sure or not sure enough:
+        ``"temperature"`` divides the logits by one number, fitted on the validation
+        rows, of which there must be some. Predicted labels stay the same.
     engine : {"auto", "graph", "xla"}, default="auto"
         What runs the training steps: TensorFlow's kernels one by one, or machine code
         that XLA compiles once for the network and the size of the data, which takes
@@ -100,10 +105,13 @@ class MultimodalClassifier(ManyModalities, NeuralClassifier):
         each epoch.
     n_epochs_ : int
         Number of epochs trained.
+    temperature_ : float
+        What the logits of `network_` are divided by; 1 without `calibrate`.
     fit_report_ : dict
         How the last fit ran: ``"engine"`` and ``"reason"`` of its choice,
         ``"seconds_building"`` the network and ``"seconds_training"`` it, tracing and
-        compiling included.
+        compiling included; with `calibrate` also ``"calibration_error"``, the
+        expected one on the validation rows, before and after.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -141,6 +149,7 @@ class MultimodalClassifier(ManyModalities, NeuralClassifier):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **ManyModalities._parameter_constraints,
         "class_weight": [dict, list, str, None],
+        "calibrate": [StrOptions({"temperature"}), None],
     }
 
     def __init__(
@@ -162,6 +171,7 @@ class MultimodalClassifier(ManyModalities, NeuralClassifier):
         n_iter_no_change: int = 10,
         time_limit: float | None = None,
         class_weight: Any = None,
+        calibrate: str | None = None,
         engine: str = "auto",
         callbacks: Any = None,
         warm_start: bool = False,
@@ -184,6 +194,7 @@ class MultimodalClassifier(ManyModalities, NeuralClassifier):
         self.n_iter_no_change = n_iter_no_change
         self.time_limit = time_limit
         self.class_weight = class_weight
+        self.calibrate = calibrate
         self.engine = engine
         self.callbacks = callbacks
         self.warm_start = warm_start

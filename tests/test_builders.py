@@ -325,3 +325,35 @@ def test_certainty_beyond_single_precision_has_a_finite_exact_loss():
 
     model = fitted(certain, X[:100], Y[:100], epochs=1, learning_rate=1e-9)
     np.testing.assert_allclose(model.history_["loss"], [100], rtol=1e-6)
+
+
+@pytest.mark.parametrize("ending", ["layer", "identity"])
+def test_a_softmax_is_seen_wherever_it_stands(ending):
+    def build(meta):
+        softmax = keras.layers.Softmax()
+        x = keras.Input((meta["n_features_in_"],))
+        if ending == "layer":
+            return keras.Model(x, keras.layers.Dense(3, activation=softmax)(x))
+        return keras.Model(
+            x, keras.layers.Identity()(softmax(keras.layers.Dense(3)(x)))
+        )
+
+    model = fitted(build)
+    p = model.network_.predict(X, verbose=0)
+    np.testing.assert_allclose(model.predict_proba(X), p, atol=1e-6)
+
+
+def test_a_network_may_end_in_a_sum_or_in_single_numbers():
+    def summed(spec):
+        x = keras.Input(spec.shape)
+        wide, deep = keras.layers.Dense(3)(x), keras.layers.Dense(3)(x)
+        return keras.Model(x, keras.layers.Add()([wide, deep]))
+
+    def flat(spec):
+        x = keras.Input(spec.shape)
+        return keras.Model(x, keras.layers.Reshape((1,))(keras.ops.sum(x, axis=1)))
+
+    assert fitted(summed).transform(X).shape == (150, 3)
+    model = BaseNNRegressor(flat, epochs=1, random_state=0).fit(X, Y)
+    np.testing.assert_allclose(model.predict(X), X.sum(axis=1), rtol=1e-5)
+    assert model.transform(X).shape == (150, 1)

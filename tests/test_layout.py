@@ -20,7 +20,7 @@ LEVELS = (
     {"inference"},
     {"transformer", "training"},
     {"_builders", "_listeners", "_network", "_scikeras", "_splits", "_targets"},
-    {"_neural"},
+    {"_calibration", "_neural"},
     {"_many_modalities", "_one_modality", "_tasks"},
     {"base", "multimodal"},
     {"skmm"},

@@ -57,30 +57,29 @@ def test_early_stopping_sets_rows_apart_in_the_classes_proportions():
 
 
 @pytest.mark.parametrize("engine", ["graph", "xla"])
-def test_rows_set_apart_are_as_rows_that_were_never_there(engine):
-    """Nothing of them is learned: no mean, no weight's share, no step."""
+@pytest.mark.parametrize("kind", [BaseNNClassifier, BaseNNRegressor])
+def test_rows_set_apart_are_as_rows_that_were_never_there(kind, engine):
+    """Nothing of them is learned: no mean of X or y, no weight, no step."""
     rng = np.random.default_rng(0)
     X, weight = rng.normal(size=(200, 3)), rng.uniform(0.5, 2, 200)
-    y = (X[:, 0] > 0).astype(int)
-    model = classifier(early_stopping=True, class_weight="balanced", engine=engine)
+    y = X[:, 0] + 3 if kind is BaseNNRegressor else (X[:, 0] > 0).astype(int)
+    model = kind(epochs=4, random_state=0, early_stopping=True, engine=engine)
     train, held_out = model._validation_rows(y)
     X[held_out] += 7
+    if kind is BaseNNRegressor:
+        y[held_out] += 90
     model.fit(X, y, sample_weight=weight)
-    shares = model._weigh(y, weight)
-    given = (
-        clone(model)
-        .set_params(class_weight=None)
-        .fit(
-            X[train],
-            y[train],
-            sample_weight=shares[train],
-            X_val=X[held_out],
-            y_val=y[held_out],
-            sample_weight_val=shares[held_out],
-        )
+    given = clone(model).fit(
+        X[train],
+        y[train],
+        sample_weight=weight[train],
+        X_val=X[held_out],
+        y_val=y[held_out],
+        sample_weight_val=weight[held_out],
     )
     assert_allclose(model.history_["val_loss"], given.history_["val_loss"], rtol=1e-6)
-    assert_array_equal(model.predict_proba(X), given.predict_proba(X))
+    assert_array_equal(model.transform(X), given.transform(X))
+    assert_array_equal(model.predict(X), given.predict(X))
 
 
 def test_early_stopping_is_automatic_on_large_data_alone(monkeypatch):
@@ -291,9 +290,9 @@ def test_a_limit_of_time_ends_a_fit_that_would_take_days():
 
 
 def test_a_limit_that_is_not_reached_changes_nothing():
-    limited = classifier(time_limit=1e5, schedule="constant").fit(X, Y)
-    free = classifier(schedule="constant").fit(X, Y)
+    limited, free = classifier(time_limit=1e5).fit(X, Y), classifier().fit(X, Y)
     assert_array_equal(limited.predict_proba(X), free.predict_proba(X))
+    assert limited.history_["learning_rate"] == free.history_["learning_rate"]
 
 
 @pytest.mark.parametrize("seconds", [0, -1, "1", np.nan])
@@ -305,3 +304,22 @@ def test_a_limit_of_time_is_a_positive_number(seconds):
 def test_partial_fit_passes_over_the_rows_once_whatever_the_limit():
     model = classifier(time_limit=1e-9).partial_fit(X, Y, classes=[0, 1, 2])
     assert model.n_epochs_ == 1
+    assert "seconds" not in model.fit_report_["reason"]
+
+
+def test_averages_of_weights_wait_for_the_end():
+    """An average that took over after each partial_fit would hold the next one up."""
+    optimizer = keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.99)
+    averaging = classifier(optimizer=optimizer)
+    plain = classifier(optimizer=keras.optimizers.SGD(0.5))
+    for _ in range(3):
+        averaging.partial_fit(X, Y)
+        plain.partial_fit(X, Y)
+    assert_array_equal(averaging.predict_proba(X), plain.predict_proba(X))
+    averaged, last = averaging.fit(X, Y), plain.fit(X, Y)
+    assert abs(averaged.predict_proba(X) - last.predict_proba(X)).max() > 0.1
+
+
+def test_the_engine_is_chosen_by_the_batches_that_there_are():
+    model = classifier(batch_size=10**5).fit(X, Y)
+    assert "4 steps" in model.fit_report_["reason"]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.metrics import log_loss
 
@@ -86,3 +87,49 @@ def test_embeddings_have_names():
     assert model.transform(X).shape == (150, len(model.get_feature_names_out()))
     frame = model.set_output(transform="pandas").transform(X)
     assert list(frame.columns) == list(model.get_feature_names_out())
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel", "multioutput"])
+def test_calibration_lowers_the_loss_and_moves_no_label(kind):
+    targets = {
+        "binary": Y == 0,
+        "multiclass": Y,
+        "multilabel": np.stack([Y == 0, Y > 1], axis=1).astype(int),
+        "multioutput": np.stack([Y, (Y + 1) % 3], axis=1),
+    }
+    y = targets[kind]
+    rows = {"X_val": X[::3], "y_val": y[::3]}
+    model = BaseNNClassifier(epochs=4, early_stopping=False, random_state=0)
+    plain = model.fit(X[1::3], y[1::3], **rows)
+    mended = clone(model).set_params(calibrate="temperature")
+    mended.fit(X[1::3], y[1::3], **rows)
+    assert plain.temperature_ == 1
+    assert abs(mended.temperature_ - 1) > 0.05
+    assert_array_equal(plain.predict(X), mended.predict(X))
+    losses = []
+    for fitted_model in (plain, mended):
+        log_p = fitted_model.predict_log_proba(X[::3])
+        parts = log_p if isinstance(log_p, list) else [log_p]
+        codes = y[::3].astype(int)
+        if kind == "multilabel":
+            p = fitted_model.predict_proba(X[::3])
+            losses.append(-np.where(codes, np.log(p), np.log1p(-p)).mean())
+            continue
+        columns = codes[:, None] if codes.ndim == 1 else codes
+        hits = [p[np.arange(50), c] for p, c in zip(parts, columns.T, strict=True)]
+        losses.append(-np.sum(hits, axis=0).mean())
+    assert losses[1] < losses[0]
+    before, after = mended.fit_report_["calibration_error"]
+    assert 0 <= after < 1
+    assert before != after
+
+
+def test_calibration_needs_rows_to_validate_on():
+    model = BaseNNClassifier(epochs=1, calibrate="temperature", random_state=0)
+    with pytest.raises(ValueError, match="set early_stopping=True, or give fit X_val"):
+        model.fit(X, Y)
+    assert not hasattr(model, "classes_")
+    with pytest.raises(ValueError, match="needs rows to validate on"):
+        model.partial_fit(X, Y)
+    model.set_params(early_stopping=True).fit(X, Y)
+    assert "calibration_error" in model.fit_report_

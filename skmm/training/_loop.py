@@ -101,6 +101,7 @@ def train(
     validation: Data | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     engine: str = "graph",
+    finish: bool = True,
 ) -> History:
     """Train the program's network from the weights it has.
 
@@ -121,6 +122,9 @@ def train(
         listens to batches.
     engine : {"graph", "xla"}, default="graph"
         What runs the steps.
+    finish : bool, default=True
+        Whether averages of the weights, which some optimizers keep, take over; False
+        if the training goes on later.
 
     Returns
     -------
@@ -139,6 +143,8 @@ def train(
     best = _Best(recipe.patience) if validation and recipe.patience else None
     history: History = {}
     work, pace = _Work(program, data, recipe, engine), Pace(program, recipe)
+    if validation:
+        program.evaluate.graph  # traced before its time is taken  # noqa: B018
     program.model.stop_training = False
     listeners.on_train_begin()
     for epoch, order in enumerate(_orders(data, recipe)):
@@ -160,7 +166,7 @@ def train(
             ConvergenceWarning,
             stacklevel=2,
         )
-    if program.optimizer.use_ema:  # as Keras does, the averages take over
+    if finish and program.optimizer.use_ema:
         program.optimizer.finalize_variable_values(program.network.trainable_variables)
     listeners.on_train_end()
     if best is not None and best.weights is not None:
@@ -226,9 +232,10 @@ class _Work:
                 listeners.on_train_batch_end(step, {"loss": loss / block.n_real})
             if pace.limit:
                 pace.note_call()
-                pace.set_rate(epoch + seen / self.n_rows)
                 if pace.is_over:
                     break
+                if seen < self.n_rows:
+                    pace.set_rate(epoch + seen / self.n_rows)
         return {"loss": total / seen}, seen / self.n_rows
 
     def _n_rows(self, block: _Block) -> int:

@@ -36,6 +36,15 @@ class Loss:
     auxiliary: float = 0.0
     keras_loss: str | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what has no meaning."""
+        if self.kind == "multioutput" and self.keras_loss is not None:
+            raise ValueError(
+                f"loss={self.keras_loss!r} reads one target, and y has "
+                f"{len(self.sizes)} columns of classes: leave loss out, or train one "
+                "estimator for each column."
+            )
+
     def __call__(self, outputs: dict[str, Any], y: Any, present: Any) -> Any:
         """Compute the loss of each row.
 
@@ -93,13 +102,24 @@ class Loss:
     def _wants_one_hot(self, loss: Any, n_outputs: int) -> bool:
         """Whether a loss of Keras compares an output with each class.
 
-        A function or class of the user's own is given the number of the class.
+        A function of the user's own is given the number of the class.
         """
-        module = getattr(loss, "__module__", type(loss).__module__)
         classes = self.kind in ("binary", "multiclass") and n_outputs > 1
-        return classes and module.startswith("keras.")
+        return classes and _is_of_keras(loss)
 
 
 def _is_sparse(loss: Any) -> bool:
-    name = getattr(loss, "name", getattr(loss, "__name__", ""))
-    return name.startswith("sparse_")
+    if isinstance(loss, keras.losses.SparseCategoricalCrossentropy):
+        return True
+    return getattr(loss, "__name__", "").startswith("sparse_")
+
+
+def _is_of_keras(loss: Any) -> bool:
+    """Whether a loss is Keras' own, or a class made out of such a one."""
+    if not isinstance(loss, keras.Loss):
+        return getattr(loss, "__module__", "").startswith("keras.")
+    bases = [kind for kind in type(loss).__mro__ if issubclass(kind, keras.Loss)]
+    return any(
+        kind.__module__.startswith("keras.") and kind is not keras.Loss
+        for kind in bases
+    )

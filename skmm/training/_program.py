@@ -46,8 +46,9 @@ class Program:
         Not built yet.
     model : keras.Model or None, default=None
         The network as its maker knows it, shown to callbacks; None is `network`.
-    activation : {"linear", "sigmoid", "softmax"}, default="linear"
-        What the network ends in: its output is turned back into logits.
+    activation : {"linear", "sigmoid", "softmax"} or None, default="linear"
+        What the network ends in: its output is turned back into logits. None takes
+        it as it is.
     takes_present : bool, default=True
         Whether the network's last input is ``present`` (batch, n_modalities).
     own_optimizer : bool, default=False
@@ -71,7 +72,7 @@ class Program:
         optimizer: keras.optimizers.Optimizer,
         *,
         model: keras.Model | None = None,
-        activation: str = "linear",
+        activation: str | None = "linear",
         takes_present: bool = True,
         own_optimizer: bool = False,
         given_weights: bool = False,
@@ -168,6 +169,7 @@ class Program:
             summed = tf.reduce_sum(losses)
             objective = summed / tf.cast(count, tf.float32)
             if self.network.losses:
+                self._check_penalties(padded)
                 objective += tf.add_n(self.network.losses)
         variables = self.network.trainable_variables
         gradients = tape.gradient(
@@ -178,6 +180,18 @@ class Program:
         own = None if self.rate is not None or self.fixed_rate else decay
         update(self.optimizer, gradients, variables, own, lazy=not padded)
         return summed
+
+    def _check_penalties(self, padded: bool) -> None:
+        """Refuse to pad a batch that a layer adds a loss of."""
+        regularized = sum(
+            variable.regularizer is not None
+            for variable in self.network.trainable_variables
+        )
+        if padded and len(self.network.losses) > regularized:
+            raise ValueError(
+                "a layer adds a loss of its own (add_loss), in which the rows that XLA "
+                'fills the last batch up with would count: use engine="graph".'
+            )
 
     def _evaluate(self, x: list[Any], y: Any, weight: Any) -> Any:
         return tf.reduce_sum(self._row_losses(x, y, training=False) * weight)
@@ -266,13 +280,16 @@ def read_rows(network: keras.Model) -> None:
         What its layers compute stays the same.
     """
     for layer in layers_of(network):
-        if (
-            type(layer) is keras.layers.Embedding
-            and layer.input_dim >= LAZY_ROWS
-            and not layer.lora_enabled
-            and not layer.quantization_mode
-        ):
-            layer.call = partial(TokenEmbedding.call, layer)
+        if type(layer) is keras.layers.Embedding and layer.input_dim >= LAZY_ROWS:
+            layer.call = partial(_embed, layer)
+
+
+def _embed(layer: keras.layers.Embedding, ids: Any) -> Any:
+    if layer.lora_enabled or layer.quantization_mode:
+        return keras.layers.Embedding.call(layer, ids)
+    ids = tf.cast(ids, tf.int32)
+    ids = tf.where(ids < 0, ids + layer.input_dim, ids)  # as `ops.take` reads them
+    return TokenEmbedding.call(layer, ids)
 
 
 class _Traced:
@@ -283,6 +300,7 @@ class _Traced:
     """
 
     def __init__(self, function: Any, *signature: Any, jit_compile: bool | None = None):
+        self.dtypes = [spec.dtype for spec in tf.nest.flatten(signature)]
         self.function = tf.function(
             function,
             input_signature=signature,
@@ -297,7 +315,9 @@ class _Traced:
 
     def __call__(self, *args: Any) -> Any:
         """Call it with tensors, or what becomes one."""
-        return self.graph(*args)
+        pairs = zip(tf.nest.flatten(args), self.dtypes, strict=True)
+        tensors = [tf.convert_to_tensor(arg, dtype) for arg, dtype in pairs]
+        return call_unchecked(self.graph, tensors)
 
 
 def _initializers(network: keras.Model) -> list[tuple[Any, Any]]:
@@ -324,13 +344,15 @@ def _draw(initializer: Any, variable: Any, seed: int) -> Any:
     return type(initializer).from_config(config)(variable.shape, dtype=variable.dtype)
 
 
-def _logits(output: Any, activation: str) -> Any:
+def _logits(output: Any, activation: str | None) -> Any:
     """Turn what the network ends in back into logits."""
-    if activation == "linear":
+    if activation is None:
         return output
     logits = logits_of(output)
     if logits is not None:
         return logits
+    if activation == "linear":
+        return output
     tiny = keras.config.epsilon()
     if activation == "softmax":
         return tf.math.log(tf.clip_by_value(output, tiny, 1.0))
@@ -365,13 +387,19 @@ def predict(
     results : list of ndarray of shape (n_samples, ...)
         One for each of `outputs`; ``"unimodal"`` has shape
         (n_modalities, n_samples, n_outputs).
+
+    Raises
+    ------
+    ValueError
+        If there are no rows.
     """
+    if not len(arrays[0]):
+        raise ValueError("Found array with 0 sample(s): there is nothing to predict.")
     parts: list[list[NDArray]] = [[] for _ in outputs]
     for rows in chunks(arrays, len(arrays[0])):
         n_rows = rows.stop - rows.start
         room = -(-n_rows // ROWS) * ROWS
-        tensors = [resident(a[rows], room) for a in arrays]
-        result = call_unchecked(program.forward.graph, tensors)
+        result = program.forward([resident(a[rows], room) for a in arrays])
         for part, name in zip(parts, outputs, strict=True):
             part.append(np.asarray(result[name])[..., :n_rows, :])
     axes = [1 if name == "unimodal" else 0 for name in outputs]

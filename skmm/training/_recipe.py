@@ -62,7 +62,8 @@ class Pace:
 
     def __init__(self, program: Program, recipe: Recipe):
         self.program, self.recipe = program, recipe
-        self.limit = recipe.seconds and max(recipe.seconds, 1e-9)
+        seconds = recipe.seconds
+        self.limit = None if seconds is None else max(seconds, 1e-9)
         self.started = self.called = time.perf_counter()
         self.reserve = 0.0
         self.n_steps = 1 if self.limit else MOST_STEPS  # of the next call
@@ -85,7 +86,7 @@ class Pace:
         started = time.perf_counter()
         yield
         self.called = time.perf_counter()
-        self.reserve = max(self.reserve, 2 * (self.called - started))
+        self.reserve = 2 * (self.called - started)
 
     def note_call(self) -> None:
         """Adapt the number of steps: a call is to take a sixtieth of the time."""
@@ -100,13 +101,18 @@ class Pace:
     def set_rate(self, epochs: float) -> None:
         """Set the step size after so many epochs.
 
-        A constant one is set once, and then left to Keras callbacks.
+        It changes between epochs, and within one where the time will end before the
+        epochs do. A constant one is set once, and then left to Keras callbacks.
         """
         program, recipe = self.program, self.recipe
         if program.fixed_rate or (recipe.schedule == "constant" and epochs):
             return
+        progress = epochs / recipe.epochs
+        if epochs and self.gone > progress:
+            progress = min(self.gone, 1.0)
+        elif epochs % 1:
+            return
         decay = 1.0
         if recipe.schedule == "cosine":
-            progress = max(epochs / recipe.epochs, min(self.gone, 1.0))
             decay = 0.5 * (1 + math.cos(math.pi * progress))
         program.optimizer.learning_rate = recipe.learning_rate * decay

@@ -68,13 +68,44 @@ def test_auxiliary_losses_count_the_rows_that_have_the_modality():
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
+class OwnCrossentropy(keras.losses.CategoricalCrossentropy):
+    """A class of Keras with a method of the user's own, say."""
+
+
 @pytest.mark.parametrize(
-    "name", ["sparse_categorical_crossentropy", "categorical_crossentropy"]
+    "loss",
+    [
+        "sparse_categorical_crossentropy",
+        "categorical_crossentropy",
+        keras.losses.SparseCategoricalCrossentropy(name="entropy"),
+        keras.losses.CategoricalCrossentropy(name="sparse_entropy"),
+        OwnCrossentropy(),
+        lambda y, p: (
+            -tf.math.log(tf.gather(p, tf.cast(y[:, 0], "int32"), batch_dims=1))
+        ),
+    ],
+    ids=["sparse", "one-hot", "sparse object", "object", "subclass", "function"],
 )
-def test_keras_losses_get_the_target_they_expect(name):
+def test_losses_get_the_target_they_expect(loss):
     p = tf.nn.softmax(Z)
-    found = values(Loss("multiclass", (4,), keras_loss=name), [[2], [0]], output=p)
+    found = values(Loss("multiclass", (4,), keras_loss=loss), [[2], [0]], output=p)
     np.testing.assert_allclose(found, -np.log(p.numpy()[[0, 1], [2, 0]]), rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_a_loss_of_two_classes_by_one_output_or_two(n_outputs):
+    p = tf.nn.sigmoid(Z[:, :1])
+    if n_outputs == 2:
+        p = tf.concat([1 - p, p], axis=1)
+    loss = Loss("binary", (1,), keras_loss="mean_squared_error")
+    found = values(loss, [[1], [0]], output=p)
+    expected = (p.numpy()[:, -1] - [1, 0]) ** 2
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_several_columns_of_classes_have_no_loss_of_keras():
+    with pytest.raises(ValueError, match=r"reads one target.*2 columns of classes"):
+        Loss("multioutput", (3, 2), keras_loss="sparse_categorical_crossentropy")
 
 
 def test_a_keras_loss_instance_is_not_averaged_over_rows():

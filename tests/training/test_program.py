@@ -105,6 +105,12 @@ def test_predictions_do_not_depend_on_the_other_rows():
             np.testing.assert_array_equal(all_at_once, np.concatenate(piecewise))
 
 
+def test_no_rows_are_refused(build, data):
+    program = build()
+    with pytest.raises(ValueError, match=r"0 sample\(s\)"):
+        training.predict(program, [data.arrays[0][:0]])
+
+
 def test_several_outputs_at_once(build, data):
     program = build()
     program.initialise(0)
@@ -113,23 +119,43 @@ def test_several_outputs_at_once(build, data):
     assert embedding.shape == (50, program.n_features_out)
 
 
-@pytest.mark.parametrize("lora", [False, True])
+@pytest.mark.parametrize("lora", ["never", "before", "after"])
 def test_a_large_table_is_read_row_by_row(lora):
     x = keras.Input((3,), dtype="int32")
-    table = keras.layers.Embedding(LAZY_ROWS, 4, mask_zero=True)
+    table = keras.layers.Embedding(LAZY_ROWS, 4)
     rows = keras.layers.GlobalAveragePooling1D()(table(x))
     network = keras.Model(x, {"logits": keras.layers.Dense(2)(rows), "embedding": rows})
-    if lora:
+    ids = np.array([[1, 5, -1], [LAZY_ROWS - 1, 0, -2]], np.int32)  # from the end, too
+    if lora == "before":
         table.enable_lora(2)
-    ids = np.array([[1, 5, 0], [LAZY_ROWS - 1, 0, 0]], np.int32)
     expected = network.predict(ids, verbose=0)["logits"]
     loss = training.Loss("multiclass", (2,))
     sgd = training.make_optimizer("sgd", 0.1)
     program = training.Program(network, loss, sgd, takes_present=False)
+    if lora == "after":
+        table.enable_lora(2)
     (logits,) = training.predict(program, [ids])
     np.testing.assert_allclose(logits, expected, atol=1e-6)
     kinds = [o.type for o in program.forward.graph.graph.get_operations()]
-    assert ("ResourceGather" in kinds) != lora
+    assert ("ResourceGather" in kinds) == (lora == "never")
+
+
+def test_a_loss_that_a_layer_adds_is_not_padded(data, recipe):
+    class Adding(keras.layers.Layer):
+        def call(self, x):
+            self.add_loss(keras.ops.mean(x))
+            return x
+
+    x = keras.Input((4,))
+    rows = Adding()(x)
+    outputs = {"logits": keras.layers.Dense(3)(rows), "embedding": rows}
+    loss = training.Loss("multiclass", (3,))
+    sgd = training.make_optimizer("sgd", 0.1)
+    program = training.Program(keras.Model(x, outputs), loss, sgd, takes_present=False)
+    program.initialise(0)
+    with pytest.raises(ValueError, match='use engine="graph"'):
+        training.train(program, data, recipe, engine="xla")
+    assert len(training.train(program, data, recipe)["loss"]) == 5
 
 
 def test_chunks_cover_every_row_once_and_stay_small():

@@ -120,12 +120,33 @@ def test_the_cosine_ends_with_the_time(build, recipe, clock):
     program.initialise(0)
     pace = Pace(program, limited(recipe, 10.0, schedule="cosine", epochs=100))
     rates = []
-    for _ in range(6):
-        pace.set_rate(0.5)
+    for epochs in (0, 0.5, 1, 1.5, 2, 2.5):
+        pace.set_rate(epochs)
         rates.append(float(program.optimizer.learning_rate) / 0.01)
         clock.now += 2
-    expected = [0.5 * (1 + np.cos(np.pi * t / 10)) for t in (0.05, 2, 4, 6, 8, 10)]
+    expected = [0.5 * (1 + np.cos(np.pi * t / 10)) for t in (0, 2, 4, 6, 8, 10)]
     np.testing.assert_allclose(rates, expected, atol=1e-6)
+
+
+def test_time_enough_leaves_the_schedule_to_the_epochs(build, recipe, clock):
+    program = build()
+    program.initialise(0)
+    pace = Pace(program, limited(recipe, 1e6, schedule="cosine", epochs=4))
+    pace.set_rate(1)
+    start = float(program.optimizer.learning_rate)
+    assert start == pytest.approx(0.01 * 0.5 * (1 + np.cos(np.pi / 4)))
+    program.optimizer.learning_rate = 0.5  # by a callback, say
+    clock.now += 9
+    pace.set_rate(1.7)
+    assert float(program.optimizer.learning_rate) == 0.5
+
+
+def test_only_the_last_end_of_an_epoch_counts(build, recipe, clock):
+    pace = Pace(build(), limited(recipe, 100.0))
+    for seconds in (20, 3):
+        with pace.reserving():
+            clock.now += seconds
+    assert pace.gone == pytest.approx(0.23 + 0.06)
 
 
 def test_calls_grow_until_they_take_a_sixtieth_of_the_time(build, recipe, clock):
