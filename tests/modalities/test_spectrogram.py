@@ -69,7 +69,7 @@ def test_a_tone_lights_the_filter_of_its_frequency(hertz):
 def test_floor_is_eighty_decibels_below_the_loudest_and_silence_is_finite():
     values = LogMel(plan(), 32)(clip(tone(1000)))
     assert_allclose(values.max() - values.min(), 80, atol=1e-3)
-    assert_array_equal(LogMel(plan(), 32)(clip(np.zeros(RATE))), -100)
+    assert_allclose(LogMel(plan(), 32)(clip(np.zeros(RATE))), -100, atol=1e-4)
 
 
 def test_the_middle_of_a_long_clip_is_kept_and_nothing_else_is_decoded():
@@ -100,7 +100,8 @@ def test_no_sample_of_the_end_is_lost():
     samples[300] = 1.0  # behind the second window, 80 to 279
     values = LogMel(plan(), 32)(clip(samples))
     assert len(values) == 3
-    assert values[2].max() > values[1].max() == -100
+    assert values[2].max() > -99
+    assert_allclose(values[1], -100, atol=1e-4)
 
 
 @pytest.mark.parametrize("rate", [4000, 11_025, 44_100])
