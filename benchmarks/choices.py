@@ -21,8 +21,13 @@ from scipy.sparse import csr_array
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
+from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    StratifiedKFold,
+    train_test_split,
+)
 from sklearn.model_selection import cross_val_score as scored
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -42,7 +47,7 @@ from skmm.modalities.text import TextModality
 from skmm.training import clear_pool
 
 RUNS = 3
-NAMES = ("adam", "sizes", "dropout", "engines", "limit", "text", "audio")
+NAMES = ("adam", "sizes", "dropout", "engines", "limit", "calibration", "text", "audio")
 
 
 def interleaved(**alternatives):
@@ -259,12 +264,43 @@ def limit():
             )
 
 
+def calibration():
+    """Compare log losses of unseen rows with the temperature and without it."""
+    mixed = make_multimodal_classification(2000, random_state=0, return_X_y=True)
+    rows = {
+        "breast cancer": (BaseNNClassifier, *load_breast_cancer(return_X_y=True)),
+        "digits": (BaseNNClassifier, *load_digits(return_X_y=True)),
+        "wine": (BaseNNClassifier, *load_wine(return_X_y=True)),
+        "2,000 mixed": (Classifier, *mixed),
+        "spoken digits": (Classifier, *load_spoken_digits(return_X_y=True)),
+    }
+    for name, (kind, X, y) in rows.items():
+        with_it, without = [], []
+        for seed in range(5):
+            X_train, X_test, y_train, y_test = train_test_split(
+                X, y, random_state=seed, stratify=y
+            )
+            model = kind(early_stopping=True, calibrate="temperature")
+            model.set_params(random_state=seed).fit(X_train, y_train)
+            with_it.append(log_loss(y_test, model.predict_proba(X_test)))
+            model.temperature_ = 1.0
+            without.append(log_loss(y_test, model.predict_proba(X_test)))
+        gain = np.subtract(without, with_it)
+        print(
+            f"calibration: {name}: log loss {np.mean(with_it):.4f}, without "
+            f"{np.mean(without):.4f}, gain {gain.mean():.4f} ± {gain.std(ddof=1):.4f}, "
+            f"{np.sum(gain > 0)} of {len(gain)} seeds"
+        )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", choices=NAMES)
     parser.add_argument("--data", type=Path)
     options = parser.parse_args()
-    experiments = {f.__name__: f for f in (adam, sizes, dropout, engines, limit)}
+    experiments = {
+        f.__name__: f for f in (adam, sizes, dropout, engines, limit, calibration)
+    }
     if options.data:
         experiments |= {
             "text": partial(text, options.data),
