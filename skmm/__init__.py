@@ -23,6 +23,7 @@ _HOME = {
     "ModalitySpec": "skmm.frame",
     "infer_modalities": "skmm.inference",
     "available": "skmm._components",
+    "clear_pool": "skmm.training",
 }
 _SUBPACKAGES = ("datasets", "encoders", "exceptions", "fusion", "modalities")
 

@@ -77,7 +77,7 @@ class ModalityTransformer(NestedParams, TransformerMixin, BaseEstimator):
         What an unreadable cell does: raise `CellError` with its column and row, or
         count as missing, with one warning that gives their number.
     n_jobs : int or None, default=None
-        Number of threads that decode cells; None means 1, -1 all processors.
+        Threads that decode cells, processes that find words; None is 1, -1 all.
     memory : str, object with the interface of joblib.Memory or None, default=None
         Where decoded images and sounds are kept, a folder by its path: a search over
         networks then decodes each file once, whatever its folds. See Notes.

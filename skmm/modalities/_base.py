@@ -57,7 +57,7 @@ class Modality(Component):
         on_error : {"raise", "missing"}, default="raise"
             What an unreadable cell does: raise `CellError`, or count as missing.
         n_jobs : int or None, default=None
-            Number of threads that decode cells.
+            Number of threads that decode cells, or of processes that find words.
 
         Returns
         -------
@@ -77,7 +77,7 @@ class Modality(Component):
         on_error : {"raise", "missing"}, default="raise"
             What an unreadable cell does: raise `CellError`, or count as missing.
         n_jobs : int or None, default=None
-            Number of threads that decode cells.
+            Number of threads that decode cells, or of processes that find words.
 
         Returns
         -------

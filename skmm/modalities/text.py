@@ -7,10 +7,12 @@ import re
 import unicodedata
 from array import array
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
@@ -41,6 +43,7 @@ _TOKEN = re.compile(
     rf"|\d+(?:[.,]\d+)+"  # 37.5 is one number
     rf"|{_WORD}(?:'{_WORD})*"  # don't is one word
 )
+PART = 10_000  # texts that are worth a process of their own
 _ODD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio: spreads bits
 
 
@@ -133,7 +136,8 @@ class TextModality(Modality):
     ) -> Self:
         """Choose the n-grams to know."""
         self._check_parameters()
-        grams, _ = self._read(X, "raise" if on_error == "raise" else "silent")
+        quiet = "raise" if on_error == "raise" else "silent"
+        grams, _ = self._read(X, quiet, n_jobs)
         vocabulary = self._most_frequent(grams)
         known = _look_up(vocabulary, grams.hashes) > 0
         longest = np.bincount(grams.rows[known]).max(initial=1)
@@ -146,7 +150,7 @@ class TextModality(Modality):
     ) -> Encoded:
         """List the ids of each row's known n-grams."""
         check_is_fitted(self)
-        grams, present = self._read(X, on_error)
+        grams, present = self._read(X, on_error, n_jobs)
         ids = _look_up(self.vocabulary_, grams.hashes)
         known = np.flatnonzero(ids)
         known = known[np.argsort(grams.rows[known], kind="stable")]
@@ -179,28 +183,21 @@ class TextModality(Modality):
                 f"second; got {self.ngram_range!r}."
             )
 
-    def _read(self, X: pd.DataFrame, on_error: str) -> tuple[_Grams, NDArray]:
+    def _read(
+        self, X: pd.DataFrame, on_error: str, n_jobs: int | None
+    ) -> tuple[_Grams, NDArray]:
         """Hash the n-grams of all rows, and tell which rows have text."""
         columns = [_texts(X.iloc[:, j], on_error) for j in range(X.shape[1])]
-        lengths, hashes = array("q"), array("Q")
-        hash_of = _Hashes().__getitem__
-        for row in zip(*columns, strict=True):
-            for text in row:
-                tokens = self._tokens(text) if text else ()
-                lengths.append(len(tokens))
-                hashes.extend(map(hash_of, tokens))
+        by_row = list(chain.from_iterable(zip(*columns, strict=True)))
+        lengths, hashes = _hash_words(by_row, self.lowercase, n_jobs)
         texts = np.repeat(np.arange(len(lengths)), lengths)
         rows, parts = [np.zeros(0, np.int64)], [np.zeros(0, np.uint32)]
-        for starts, grams in self._ngrams(np.array(hashes, np.uint64), texts):
+        for starts, grams in self._ngrams(hashes, texts):
             rows.append(texts[starts] // X.shape[1])
             parts.append((grams >> np.uint64(32)).astype(np.uint32))
         has_text = np.array([[bool(text) for text in c] for c in columns], dtype=bool)
         present = np.any(has_text.reshape(X.shape[::-1]), axis=0)
         return _Grams(np.concatenate(rows), np.concatenate(parts)), present
-
-    def _tokens(self, text: str) -> list[str]:
-        text = unicodedata.normalize("NFKC", text).replace("\u2019", "'")
-        return _TOKEN.findall(text.lower() if self.lowercase else text)
 
     def _ngrams(
         self, words: NDArray, texts: NDArray
@@ -224,6 +221,39 @@ class TextModality(Modality):
         hashes, counts = np.unique(pairs.astype(np.uint32), return_counts=True)
         order = np.argsort(-counts, kind="stable")[: self.max_features]
         return np.sort(hashes[order[counts[order] >= self.min_df]])
+
+
+def _hash_words(
+    texts: list[str | None], lowercase: bool, n_jobs: int | None
+) -> tuple[NDArray, NDArray]:
+    """Hash the words of many texts, in processes where there are enough of them.
+
+    Threads would wait for each other: finding words holds Python's lock.
+    """
+    n_parts = min(effective_n_jobs(n_jobs), len(texts) // PART + 1)
+    step = -(-len(texts) // n_parts) or 1
+    parts = [texts[start : start + step] for start in range(0, len(texts), step)]
+    found = Parallel(n_jobs=n_parts)(
+        delayed(_words_of)(part, lowercase) for part in parts or [[]]
+    )
+    lengths, hashes = zip(*found, strict=True)
+    return np.concatenate(lengths), np.concatenate(hashes)
+
+
+def _words_of(texts: list[str | None], lowercase: bool) -> tuple[NDArray, NDArray]:
+    """Give each text's number of words, and the hashes of all of them."""
+    lengths, hashes = array("q"), array("Q")
+    hash_of = _Hashes().__getitem__
+    for text in texts:
+        words = _tokens(text, lowercase) if text else []
+        lengths.append(len(words))
+        hashes.extend(map(hash_of, words))
+    return np.array(lengths, np.int64), np.array(hashes, np.uint64)
+
+
+def _tokens(text: str, lowercase: bool) -> list[str]:
+    text = unicodedata.normalize("NFKC", text).replace("\u2019", "'")
+    return _TOKEN.findall(text.lower() if lowercase else text)
 
 
 class _Hashes(dict):

@@ -6,12 +6,14 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 
 from skmm.exceptions import CellError, MissingModalityWarning, ModalityError
 from skmm.frame import ModalityFrame
+from skmm.modalities import text
 from skmm.modalities.text import TextModality
 
 NOTES = [
@@ -111,7 +113,7 @@ def test_columns_of_one_row_are_read_one_after_the_other():
     ],
 )
 def test_tokens_are_words_in_any_script(written, tokens):
-    assert TextModality()._tokens(written) == tokens
+    assert text._tokens(written, lowercase=True) == tokens
 
 
 def test_case_is_kept_when_asked():
@@ -273,3 +275,18 @@ def test_the_frame_is_left_as_it_was():
     before = X.copy(deep=True)
     TextModality().fit(X).transform(X)
     pd.testing.assert_frame_equal(X, before)
+
+
+def test_two_processes_read_as_one(monkeypatch):
+    monkeypatch.setattr(text, "PART", 3)
+    rng = np.random.default_rng(0)
+    words = np.array(["Fieber", "cough", "\u53d1\u70e7", "don't", "37.5", ""])
+    notes = [" ".join(rng.choice(words, 5)) for _ in range(31)]
+    X = pd.DataFrame({"note": notes, "more": [*notes[1:], None]})
+    alone = TextModality(min_df=1).fit(X)
+    both = TextModality(min_df=1).fit(X, n_jobs=2)
+    assert_array_equal(alone.vocabulary_, both.vocabulary_)
+    for rows in (X, X[:1], X[:0]):
+        one, two = alone.transform(rows), both.transform(rows, n_jobs=2)
+        assert_array_equal(one.array, two.array)
+        assert_array_equal(one.present, two.present)
