@@ -73,7 +73,8 @@ class BaseNNClassifier(OneModality, NeuralClassifier):
         What runs the training steps: TensorFlow's kernels one by one, or machine code
         that XLA compiles once for the network and the size of the data, which takes
         the better part of a second and makes steps of small dense networks several
-        times faster. ``"auto"`` decides by the network and the number of steps.
+        times faster. ``"auto"`` decides by the network, the number and size of the
+        batches and `time_limit`.
     callbacks : list of keras.callbacks.Callback, callable or None, default=None
         Keras callbacks, copied for each fit; or a function that returns them.
     warm_start : bool, default=False
@@ -233,7 +234,8 @@ class BaseNNRegressor(OneModality, NeuralRegressor):
         What runs the training steps: TensorFlow's kernels one by one, or machine code
         that XLA compiles once for the network and the size of the data, which takes
         the better part of a second and makes steps of small dense networks several
-        times faster. ``"auto"`` decides by the network and the number of steps.
+        times faster. ``"auto"`` decides by the network, the number and size of the
+        batches and `time_limit`.
     callbacks : list of keras.callbacks.Callback, callable or None, default=None
         Keras callbacks, copied for each fit; or a function that returns them.
     warm_start : bool, default=False

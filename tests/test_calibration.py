@@ -7,23 +7,23 @@ from scipy.special import expit, softmax
 from skmm._calibration import calibration_error, fit_temperature
 from skmm._targets import ClassTarget
 
-RNG = np.random.default_rng(0)
 N = 20_000
 
 
 def drawn(kind):
     """Draw logits and labels that follow from them."""
+    rng = np.random.default_rng(0)
     if kind in ("binary", "multilabel"):
         n_outputs = 1 if kind == "binary" else 3
-        logits = RNG.normal(0, 2, (N, n_outputs))
-        codes = (RNG.random(logits.shape) < expit(logits)).astype(float)
+        logits = rng.normal(0, 2, (N, n_outputs))
+        codes = (rng.random(logits.shape) < expit(logits)).astype(float)
         return ClassTarget(kind, [np.array([0, 1])] * n_outputs), logits, codes
     sizes = (4,) if kind == "multiclass" else (4, 3)
-    logits = RNG.normal(0, 2, (N, sum(sizes)))
+    logits = rng.normal(0, 2, (N, sum(sizes)))
     codes = []
     for block in np.split(logits, np.cumsum(sizes)[:-1], axis=1):
         steps = softmax(block, axis=1).cumsum(axis=1)
-        codes.append((RNG.random((N, 1)) > steps).sum(axis=1))
+        codes.append((rng.random((N, 1)) > steps).sum(axis=1))
     target = ClassTarget(kind, [np.arange(size) for size in sizes])
     return target, logits, np.stack(codes, axis=1).astype(float)
 
@@ -64,7 +64,7 @@ def test_the_error_by_hand():
 
 def test_weights_are_rows():
     target, logits, codes = drawn("multiclass")
-    weight = RNG.integers(0, 3, N)
+    weight = np.random.default_rng(1).integers(0, 3, N)
     rows = np.repeat(np.arange(N), weight)
     for measure in (fit_temperature, calibration_error):
         weighted = measure(target, logits, codes, weight)

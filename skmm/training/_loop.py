@@ -144,7 +144,7 @@ def train(
     history: History = {}
     work, pace = _Work(program, data, recipe, engine), Pace(program, recipe)
     if validation:
-        program.evaluate.graph  # traced before its time is taken  # noqa: B018
+        _ = program.evaluate.graph  # is traced before its time is taken
     program.model.stop_training = False
     listeners.on_train_begin()
     for epoch, order in enumerate(_orders(data, recipe)):
