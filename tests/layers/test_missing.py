@@ -1,0 +1,105 @@
+"""Missing rows, numbers and places, against a few lines of NumPy."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from skmm import layers
+
+NAN = np.nan
+
+
+def values(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def test_an_absent_row_gets_the_learned_vector():
+    layer = layers.AbsentEmbedding(1, absent_initializer="ones")
+    h, present = values(3, 4), np.array([[0, 1], [1, 0], [1, 1]], "float32")
+    h[1] = NAN
+    out = layer(h, present)
+    np.testing.assert_array_equal(out, np.where(present[:, 1:] > 0, h, 1.0))
+
+
+def test_an_absent_row_has_a_place_in_every_token():
+    layer = layers.AbsentEmbedding(absent_initializer="ones")
+    h, present = values(2, 3, 4), np.array([[1], [0]], "float32")
+    out = np.asarray(layer(h, present))
+    np.testing.assert_array_equal(out[0], h[0])
+    np.testing.assert_array_equal(out[1], np.ones((3, 4)))
+
+
+def test_nothing_of_an_absent_row_reaches_the_gradient():
+    layer = layers.AbsentEmbedding()
+    present = np.array([[1], [0]], "float32")
+    h = tf.constant([[1.0, 2.0], [NAN, np.inf]])
+    with tf.GradientTape() as tape:
+        tape.watch(h)
+        total = tf.reduce_sum(layer(h, present) ** 2)
+    found, own = tape.gradient(total, [h, layer.absent])
+    np.testing.assert_array_equal(found, [[2, 4], [0, 0]])
+    np.testing.assert_array_equal(own, [0, 0])
+
+
+@pytest.mark.parametrize(
+    ("indicator", "appended"),
+    [(None, []), ("observed", [1.0, 0.0]), ("missing", [0.0, 1.0])],
+)
+def test_missing_numbers_become_zero_with_an_indicator(indicator, appended):
+    x = np.array([[2.0, NAN]], "float16")
+    out = layers.MaskMissing(indicator)(x)
+    assert out.dtype == "float32"
+    np.testing.assert_array_equal(out, [[2.0, 0.0, *appended]])
+
+
+def test_a_step_is_observed_if_any_channel_is():
+    x = np.array([[[NAN, 1], [NAN, NAN], [0, 0]]], "float32")
+    np.testing.assert_array_equal(layers.Observed()(x), [[True, False, True]])
+
+
+def test_a_token_is_observed_unless_it_is_padding():
+    ids = np.array([[3, 0, 1]], "int32")
+    np.testing.assert_array_equal(layers.Observed(0)(ids), [[True, False, True]])
+
+
+def test_an_image_is_observed_if_any_pixel_is():
+    x = np.full((1, 2, 2, 2, 1), NAN, "float32")
+    x[0, 1, 0, 0, 0] = 0
+    np.testing.assert_array_equal(layers.Observed(3)(x), [[False, True]])
+
+
+def test_a_window_is_observed_if_any_place_in_it_is():
+    x = np.full((1, 5, 3, 1), NAN, "float32")
+    x[0, 4, 2] = 1
+    out = layers.Observed(window=(2, 2))(x)
+    np.testing.assert_array_equal(
+        out, [[[False, False], [False, False], [False, True]]]
+    )
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 3), (2, 5, 2, 3)])
+@pytest.mark.parametrize("mode", ["mean", "sqrt", "max"])
+def test_pooling_is_over_what_is_observed(mode, shape):
+    x = values(*shape) - 10  # so that a zero would win against every maximum
+    observed = np.random.default_rng(1).random(shape[:-1]) < 0.5
+    pooled = np.asarray(layers.MaskedPooling(mode)(x, observed))
+    for row, here, out in zip(x, observed, pooled, strict=True):
+        seen, n = row[here], here.sum()
+        assert n
+        expected = {
+            "mean": lambda v, n: v.sum(0) / n,
+            "sqrt": lambda v, n: v.sum(0) / np.sqrt(n),
+            "max": lambda v, n: v.max(0),
+        }[mode](seen, n)
+        np.testing.assert_allclose(out, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["mean", "sqrt", "max"])
+def test_pooling_over_nothing_is_zero(mode):
+    pooled = layers.MaskedPooling(mode)(values(2, 3, 4), np.zeros((2, 3), bool))
+    np.testing.assert_array_equal(pooled, np.zeros((2, 4)))
+
+
+def test_everything_is_observed_unless_told():
+    x = values(2, 3, 4)
+    np.testing.assert_allclose(layers.MaskedPooling()(x), x.mean(1), rtol=1e-5)

@@ -1,0 +1,66 @@
+"""Layers: each written out and read back, and known before it runs."""
+
+import keras
+import numpy as np
+import pytest
+
+from skmm import layers
+
+
+def values(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+LAYERS = {
+    "AbsentEmbedding": ({"index": 1}, [(2, 3), (2, 2)]),
+    "CategoryEmbedding": ({"cardinalities": (2, 3)}, [(2, 4)]),
+    "FoldAxis": ({}, [(2, 3, 4)]),
+    "MaskMissing": ({"indicator": "missing"}, [(2, 3)]),
+    "MaskedPooling": ({"mode": "sqrt"}, [(2, 3, 4)]),
+    "Observed": ({"window": (2,)}, [(2, 3, 4)]),
+    "PositionEmbedding": ({}, [(2, 3, 4)]),
+    "TokenEmbedding": ({"input_dim": 5, "output_dim": 3}, [(2, 4)]),
+    "UnfoldAxis": ({"size": 2}, [(4, 3)]),
+}
+
+
+def test_every_layer_with_parameters_is_tried():
+    assert {*LAYERS, "Mixture"} == set(layers.__all__)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_is_read_back_from_its_config(name):
+    config, shapes = LAYERS[name]
+    layer = getattr(layers, name)(**config)
+    inputs = [values(*shape) for shape in shapes]
+    expected = layer(*inputs)
+    text = keras.saving.serialize_keras_object(layer)
+    assert text["registered_name"] == f"skmm>{name}"
+    copy = keras.saving.deserialize_keras_object(text)
+    for key, value in config.items():
+        assert getattr(copy, key) == value
+    copy(*inputs)
+    copy.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(copy(*inputs), expected)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_knows_its_output_before_it_runs(name):
+    config, shapes = LAYERS[name]
+    layer = getattr(layers, name)(**config)
+    specs = [keras.KerasTensor((None, *shape[1:])) for shape in shapes]
+    expected = layer(*specs)
+    found = layer(*(values(*shape) for shape in shapes))
+    assert tuple(found.shape)[1:] == tuple(expected.shape)[1:]
+    assert expected.shape[0] is None
+    assert keras.backend.standardize_dtype(found.dtype) == expected.dtype
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_each_weight_has_the_initializer_of_its_name(name):
+    config, shapes = LAYERS[name]
+    layer = getattr(layers, name)(**config)
+    layer(*(values(*shape) for shape in shapes))
+    for weight in layer.weights:
+        initializer = getattr(layer, f"{weight.name}_initializer")
+        assert isinstance(initializer, keras.Initializer)
