@@ -62,4 +62,5 @@ class EpochEvents(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def _now(self) -> dict[str, Any]:
-        return {**self.fitted, "_weights": self.program.get_weights()}
+        weights = [*self.fitted["_weights"], self.program.get_weights()]
+        return {**self.fitted, "_weights": weights}

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.base import clone
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmm import training
-from skmm._compat import Interval, seeded_build, take_rows
+from skmm._compat import Interval, StrOptions, seeded_build, take_rows
 from skmm._components import NestedParams, resolve
-from skmm._network import multimodal_network
-from skmm._neural import NeuralEstimator
+from skmm._members import Unseen
+from skmm._network import multimodal_network, pooled_network
+from skmm._neural import EARLY_STOPPING_ROWS, NeuralEstimator
+from skmm._shares import choose_shares
 from skmm._validation import to_pandas
 from skmm.frame import ModalityFrame
 from skmm.fusion._base import Fusion
 from skmm.transformer import ModalityTransformer
 
 __all__ = ["ManyModalities"]
+
+ENSEMBLE_SIZE = 5  # ensemble_size="auto" on few rows
+FEWEST_ROWS = 20  # that it takes to deal them out
 
 
 class ManyModalities(NestedParams, NeuralEstimator):
@@ -38,6 +44,10 @@ class ManyModalities(NestedParams, NeuralEstimator):
         "modalities": [str, list, tuple, ModalityTransformer],
         "encoders": [list, tuple, None],
         "fusion": [str, Fusion],
+        "ensemble_size": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
         "aux_weight": [Interval(Real, 0, None, closed="left")],
         "modality_dropout": [Interval(Real, 0, 1, closed="left")],
     }
@@ -88,7 +98,12 @@ class ManyModalities(NestedParams, NeuralEstimator):
                     f"rows have rank {list(encoder.ranks)}, this one has rank {rank} "
                     f"(shape {frame.specs[name].shape})."
                 )
-        return {"encoders_": encoders, "fusion_": resolve("fusion", self.fusion)}
+        return {
+            "encoders_": encoders,
+            "fusion_": resolve("fusion", self.fusion),
+            "unimodal_scores_": {},
+            "decision_weights_": {},
+        }
 
     def _loss(self, fitted: dict[str, Any]) -> training.Loss:
         target = fitted["_target"]
@@ -127,24 +142,70 @@ class ManyModalities(NestedParams, NeuralEstimator):
         tags.input_tags.categorical = True
         return tags
 
-    def _scores(
-        self, fitted: dict[str, Any], program: Any, held_out: Any
-    ) -> dict[str, Any]:
-        """Score each modality's own logits on the validation rows that have it."""
-        found = super()._scores(fitted, program, held_out)
-        if held_out is None or "unimodal" not in program.network.output:
-            return {**found, "unimodal_scores_": {}}
-        held_out = held_out.part()
-        (logits,) = training.predict(program, held_out.arrays, ["unimodal"])
-        present = held_out.arrays[-1].astype(bool)
-        target, scores = fitted["_target"], {}
-        truth = target.truth(held_out.y)
-        for m, spec in enumerate(fitted["_specs"]):
-            rows = present[:, m]
-            if rows.sum() > 1:
-                predicted = target.decode(logits[m][rows])
-                scores[spec.name] = float(self._metric(truth[rows], predicted))
-        return {**found, "unimodal_scores_": scores}
+    def _n_networks(
+        self, n_samples: int, given: bool, one_epoch: bool, resume: bool
+    ) -> int:
+        if resume:
+            return len(self._weights)
+        if self.ensemble_size != "auto":
+            return self.ensemble_size
+        deals = self.early_stopping == "auto" and not (given or one_epoch)
+        small = FEWEST_ROWS <= n_samples <= EARLY_STOPPING_ROWS
+        return ENSEMBLE_SIZE if deals and small else 1
+
+    def _most_networks(self, resume: bool) -> int:
+        if resume:
+            return len(self._weights)
+        auto = self.ensemble_size == "auto"
+        return ENSEMBLE_SIZE if auto else self.ensemble_size
+
+    def _opinions(self, program: training.Program, arrays: Any) -> NDArray:
+        """Logits of the fused network, then of each modality's own head.
+
+        Where a row lacks the modality, its head has the fused network's opinion.
+        """
+        if "unimodal" not in program.network.output:
+            return super()._opinions(program, arrays)
+        logits, own = training.predict(program, arrays, ["logits", "unimodal"])
+        present = arrays[-1].T[..., np.newaxis] > 0
+        return np.concatenate([logits[np.newaxis], np.where(present, own, logits)])
+
+    def _judge(self, fitted: dict[str, Any], unseen: Unseen) -> dict[str, Any]:
+        """Score each modality's own head, and choose its share of the decision."""
+        found = super()._judge(fitted, unseen)
+        opinions, names = unseen.opinions, fitted["encoders_"]
+        if len(opinions) == 1:
+            return found
+        rows, target = unseen.rows, fitted["_target"]
+        present, truth = rows.arrays[-1] > 0, target.truth(rows.y)
+        scores = {}
+        for name, here, logits in zip(names, present.T, opinions[1:], strict=True):
+            if here.sum() > 1:
+                predicted = target.decode(logits[here])
+                scores[name] = float(self._metric(truth[here], predicted))
+        opinions = opinions / found.get("temperature_", 1.0)
+        shares = choose_shares(target, opinions, rows.y, rows.weight)
+        return {
+            **found,
+            "unimodal_scores_": scores,
+            "decision_weights_": dict(zip(names, shares[1:].tolist(), strict=True)),
+            "_shares": shares,
+        }
+
+    @property
+    def network_(self) -> Any:
+        """A `keras.Model` that decides as the estimator does, built at each access."""
+        check_is_fitted(self)
+        networks = [self._network_of(weights).model for weights in self._weights]
+        if len(networks) == 1 and self._shares[0] == 1:
+            return networks[0]
+        return pooled_network(
+            networks,
+            self._shares.tolist(),
+            self._target.kind,
+            self._target.sizes,
+            getattr(self, "temperature_", 1.0),
+        )
 
 
 def _from_keras(X: Any) -> Any:

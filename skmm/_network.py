@@ -18,9 +18,15 @@ from numpy.typing import NDArray
 from skmm.encoders._base import Encoder
 from skmm.frame import ModalitySpec
 from skmm.fusion._base import Fusion
-from skmm.layers import AbsentEmbedding
+from skmm.layers import AbsentEmbedding, OpinionPool
 
-__all__ = ["fill_room", "multimodal_network", "roomy", "unimodal_network"]
+__all__ = [
+    "fill_room",
+    "multimodal_network",
+    "pooled_network",
+    "roomy",
+    "unimodal_network",
+]
 
 
 @keras.saving.register_keras_serializable(package="skmm")
@@ -201,6 +207,52 @@ def multimodal_network(
     if unimodal:
         outputs["unimodal"] = own
     return keras.Model([*inputs, present], outputs)
+
+
+def pooled_network(
+    networks: Sequence[keras.Model],
+    shares: Sequence[float],
+    kind: str,
+    sizes: tuple[int, ...],
+    temperature: float,
+) -> keras.Model:
+    """Build one network of several, which averages what they say.
+
+    Parameters
+    ----------
+    networks : sequence of keras.Model
+        As `multimodal_network` makes them.
+    shares : sequence of float
+        Share of the fused decision of each network, then of its unimodal ones.
+    kind : str
+        Kind of the target, as in `skmm.training.Loss`.
+    sizes : tuple of int
+        Number of logits of each output.
+    temperature : float
+        What logits are divided by.
+
+    Returns
+    -------
+    network : keras.Model
+        Takes what each of them takes; returns pooled ``"logits"``, and
+        ``"embedding"``, theirs side by side.
+    """
+    inputs = [
+        keras.Input(x.shape[1:], dtype=x.dtype, name=x.name) for x in networks[0].inputs
+    ]
+    outputs = [
+        keras.Model(n.inputs, n.output, name=f"network_{i}")(inputs)
+        for i, n in enumerate(networks)
+    ]
+    opinions = [
+        [o["logits"], *o.get("unimodal", [])[: len(shares) - 1]] for o in outputs
+    ]
+    pool = OpinionPool(shares, kind, sizes, temperature, name="pooled_logits")
+    logits = pool([z for each in opinions for z in each], inputs[-1])
+    return keras.Model(
+        inputs,
+        {"logits": logits, "embedding": _join([o["embedding"] for o in outputs])},
+    )
 
 
 def _join(embeddings: list) -> keras.KerasTensor:

@@ -6,11 +6,9 @@ network is built from them when it is needed, and is never pickled.
 
 from __future__ import annotations
 
-import copy
-import math
 import time
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Integral, Real
@@ -34,8 +32,8 @@ from sklearn.utils.validation import (
 from skmm import training
 from skmm._compat import Interval, StrOptions, check_sample_weight, take_rows
 from skmm._listeners import EpochEvents
-from skmm._network import fill_room, roomy
-from skmm._splits import set_apart
+from skmm._members import Members, Split, Unseen, fused_opinion
+from skmm._splits import deal, set_apart
 from skmm._targets import ClassTarget, NumberTarget
 from skmm.frame import ModalityFrame, ModalitySpec
 
@@ -58,12 +56,13 @@ def all_or_nothing(estimator: Any) -> Iterator[None]:
 
 
 class NeuralEstimator(
+    Members,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     BaseEstimator,
 ):
-    """The scikit-learn contract around one network.
+    """The scikit-learn contract around one network, or several.
 
     Subclasses say how data is read (`_check_table`, `_encode`), how the network is
     built (`_components`, `_program_key`, `_make_program`) and what the target is
@@ -107,14 +106,6 @@ class NeuralEstimator(
         """Resolve the recipes that the network is built from, as fitted attributes."""
 
     @abstractmethod
-    def _program_key(self, fitted: dict[str, Any]) -> Any:
-        """Say everything the program depends on; something unique if that is unsaid."""
-
-    @abstractmethod
-    def _make_program(self, fitted: dict[str, Any]) -> training.Program:
-        """Build the network of these fitted attributes."""
-
-    @abstractmethod
     def _check_y(self, y: Any) -> NDArray:
         """Check the target."""
 
@@ -139,15 +130,19 @@ class NeuralEstimator(
         started = time.perf_counter()
         self._validate_params()
         with all_or_nothing(self):
+            epochs = 1 if one_epoch else self.epochs
             context = self._init_callback_context(
-                max_subtasks=1 if one_epoch else self.epochs
+                max_subtasks=epochs * self._most_networks(resume)
             )
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            fitted, data, held_out = self._prepare(
+            fitted, splits = self._prepare(
                 (X, y, sample_weight), validation, classes, resume, one_epoch
             )
             events = EpochEvents(self, context, X, y, sample_weight)
-            self._train(fitted, data, held_out, events, resume, one_epoch, started)
+            fitted["_fit_seed"] = self._seed() + fitted["n_epochs_"]
+            self._train(
+                fitted, splits, events, started, resume=resume, one_epoch=one_epoch
+            )
             self.__dict__.update(fitted)
             context.call_on_fit_task_end(
                 estimator=self, X=X, y=y, reconstruction_attributes={}
@@ -161,10 +156,12 @@ class NeuralEstimator(
         classes: Any,
         resume: bool,
         one_epoch: bool,
-    ) -> tuple[dict[str, Any], training.Data, training.Data | None]:
-        """Turn X, y and weights into what the network is trained and validated on."""
+    ) -> tuple[dict[str, Any], list[Split]]:
+        """Turn X, y and weights into what each network is trained and validated on."""
         table, y, weight = self._check_data(*rows, reset=not resume)
-        given, train, held_out = self._split(y, validation, one_epoch)
+        given = self._given(validation)
+        splits = self._splits(y, given is not None, one_epoch, resume)
+        train = splits[0][0] if len(splits) == 1 else None
         target = self._target if resume else None
         if target is None:
             target = self._fit_target(y, weight, classes, train)
@@ -174,10 +171,15 @@ class NeuralEstimator(
         data = self._data(frame, target, y, weight, train)
         if given is not None:
             frame = self._encode(*given[:2])
-            return fitted, data, self._data(frame, target, *given[1:])
-        if held_out is not None:
-            return fitted, data, replace(data, rows=held_out)
-        return fitted, data, None
+            held_out = self._data(frame, target, *given[1:])
+            return fitted, [(data, held_out)] * len(splits)
+        return fitted, [
+            (
+                replace(data, rows=inside),
+                None if outside is None else replace(data, rows=outside),
+            )
+            for inside, outside in splits
+        ]
 
     def _check_data(
         self, X: Any, y: Any, sample_weight: Any, reset: bool
@@ -203,30 +205,42 @@ class NeuralEstimator(
         """Adjust the weights of training rows; regressors leave them alone."""
         return weight
 
-    def _split(
-        self, y: NDArray, validation: tuple[Any, Any, Any], one_epoch: bool
-    ) -> tuple[tuple[Any, NDArray, NDArray] | None, NDArray | None, NDArray | None]:
-        """Check validation rows that were given, or set some of `y` apart.
-
-        The rows given, and the numbers of those to train on and to validate on; None
-        for those to train on is all, otherwise none.
-        """
+    def _given(self, validation: tuple[Any, Any, Any]) -> Any:
+        """Check validation rows that were given; None if there are none."""
         X_val, y_val, weight_val = validation
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together.")
-        if X_val is not None:
-            return self._check_data(X_val, y_val, weight_val, reset=False), None, None
+        if X_val is None:
+            return None
+        return self._check_data(X_val, y_val, weight_val, reset=False)
+
+    def _splits(
+        self, y: NDArray, given: bool, one_epoch: bool, resume: bool
+    ) -> list[tuple[NDArray | None, NDArray | None]]:
+        """Choose the rows of `y` that each network is trained and validated on.
+
+        None for those to train on is all, for those to validate on none.
+        """
+        n_networks = self._n_networks(len(y), given, one_epoch, resume)
         stops = self.early_stopping
         if stops == "auto":
-            stops = len(y) > EARLY_STOPPING_ROWS
-        if not stops or one_epoch:
-            return None, None, None
-        return None, *self._validation_rows(y)
-
-    def _validation_rows(self, y: NDArray) -> tuple[NDArray, NDArray]:
-        """Choose rows to train on and to validate on."""
+            stops = n_networks > 1 or len(y) > EARLY_STOPPING_ROWS
+        if given or one_epoch or not stops:
+            return [(None, None)] * n_networks
         strata, seed = self._strata(y), self._seed()
-        return set_apart(len(y), strata, self.validation_fraction, seed)
+        if n_networks == 1:
+            return [set_apart(len(y), strata, self.validation_fraction, seed)]
+        return list(deal(len(y), strata, n_networks, seed))
+
+    def _n_networks(
+        self, n_samples: int, given: bool, one_epoch: bool, resume: bool
+    ) -> int:
+        """Tell how many networks to train."""
+        return 1
+
+    def _most_networks(self, resume: bool) -> int:
+        """Tell how many networks `_n_networks` may ask for."""
+        return 1
 
     def _strata(self, y: NDArray) -> NDArray | None:
         return None
@@ -245,7 +259,9 @@ class NeuralEstimator(
             "_target": target,
             **self._target_attributes(target),
             **self._components(frame),
-            "_optimizer_state": None,
+            "_weights": [],
+            "_optimizer_state": [],
+            "_shares": np.ones(1),  # of the opinions of a network: its own comes first
             "history_": {},
             "n_epochs_": 0,
         }
@@ -254,120 +270,25 @@ class NeuralEstimator(
     def _resumed(self, frame: ModalityFrame) -> dict[str, Any]:
         """Collect the attributes of the last fit; forget steps of another optimizer."""
         self._check_specs(frame)
-        private = ("_specs", "_target", "_fit_seed", "_weights", *self._stays_behind)
+        private = {"_specs", "_target", "_fit_seed", "_weights", "_shares"}
+        private.update(self._stays_behind)
         fitted = {
             name: value
             for name, value in vars(self).items()
             if name.endswith("_") or name in private
         }
+        fitted.setdefault("_optimizer_state", [])
         key = fitted.get("_key")
         if key is not None and key != self._program_key(fitted):
-            fitted["_optimizer_state"] = None
+            fitted["_optimizer_state"] = []
             del fitted["_key"], fitted["_rate"]
         return fitted
 
+    def _judge(self, fitted: dict[str, Any], unseen: Unseen) -> dict[str, Any]:
+        return {}
+
     def _target_attributes(self, target: Any) -> dict[str, Any]:
         return {}
-
-    def _train(
-        self,
-        fitted: dict[str, Any],
-        data: training.Data,
-        held_out: training.Data | None,
-        events: EpochEvents,
-        resume: bool,
-        one_epoch: bool,
-        fit_started: float,
-    ) -> None:
-        """Train the network of `fitted`, and add to it what came out."""
-        fitted["_fit_seed"] = seed = self._seed() + fitted["n_epochs_"]
-        started = time.perf_counter()
-        with self._borrow(fitted, untrained=not resume) as program:
-            # A program that is shared may have another fit's by the time of the next.
-            rate = fitted.setdefault("_rate", program.rate)
-            recipe = self._recipe(rate, data.n_rows, seed, one_epoch)
-            if resume:
-                program.set_weights(fitted["_weights"])
-                program.reset_optimizer(fitted.get("_optimizer_state"))
-                program.seed_layers(seed)
-            else:
-                program.initialise(seed)
-            callbacks = self._keras_callbacks()
-            limit = None if one_epoch else self.time_limit
-            size = min(recipe.batch_size, data.n_rows)
-            n_steps = recipe.epochs * math.ceil(data.n_rows / size)
-            engine = training.choose_engine(
-                program.network, n_steps, size, self.engine, callbacks, limit
-            )
-            if self.verbose:
-                print(f"engine {engine.name}: {engine.reason}")
-            built = time.perf_counter()
-            if limit is not None:
-                recipe = replace(recipe, seconds=limit - (built - fit_started))
-            history = training.train(
-                program,
-                data,
-                recipe,
-                validation=held_out,
-                callbacks=[*callbacks, events.watch(fitted, program)],
-                engine=engine.name,
-                finish=not one_epoch,
-            )
-            fitted["fit_report_"] = {
-                "engine": engine.name,
-                "reason": engine.reason,
-                "seconds_building": built - started,
-                "seconds_training": time.perf_counter() - built,
-            }
-            fitted["_weights"] = program.get_weights()
-            if one_epoch or self.warm_start:
-                fitted["_optimizer_state"] = program.optimizer_state()
-            fitted["_n_features_out"] = program.n_features_out
-            fitted.update(self._scores(fitted, program, held_out))
-        past = fitted["history_"]
-        fitted["history_"] = {k: past.get(k, []) + v for k, v in history.items()}
-        fitted["n_epochs_"] += len(history["loss"])
-
-    def _recipe(
-        self, rate: float | None, n_samples: int, seed: int, one_epoch: bool
-    ) -> training.Recipe:
-        size = self.batch_size
-        if size == "auto":
-            size = int(np.clip(n_samples // 32, 32, 256))
-        return training.Recipe(
-            epochs=1 if one_epoch else self.epochs,
-            batch_size=size,
-            learning_rate=rate or self.learning_rate,
-            schedule="constant" if one_epoch or rate else self.schedule,
-            weight_decay=self.weight_decay,
-            seed=seed,
-            patience=None if self.early_stopping is False else self.n_iter_no_change,
-            verbose=int(self.verbose),
-        )
-
-    def _keras_callbacks(self) -> list[keras.callbacks.Callback]:
-        """Copy the Keras callbacks, so that one fit does not see another's."""
-        callbacks = self.callbacks() if callable(self.callbacks) else self.callbacks
-        for callback in callbacks or []:
-            if not isinstance(callback, keras.callbacks.Callback):
-                raise TypeError(
-                    f"callbacks must be Keras callbacks, got {callback!r}; callbacks "
-                    "of scikit-learn are given by set_callbacks()."
-                )
-        return copy.deepcopy(list(callbacks or []))
-
-    def _scores(self, fitted: Any, program: Any, held_out: Any) -> dict[str, Any]:
-        return {}
-
-    def _network_specs(self, specs: Iterable[ModalitySpec]) -> list[ModalitySpec]:
-        """Describe what the network is built for: the data, and some room."""
-        return [roomy(spec) for spec in specs]
-
-    def _arrays(self, frame: ModalityFrame) -> list[NDArray]:
-        """List the inputs of the network, in order."""
-        specs = self._network_specs(frame.specs.values())
-        arrays = frame.arrays.values()
-        return [fill_room(a, spec) for a, spec in zip(arrays, specs, strict=True)]
 
     def _data(
         self,
@@ -381,22 +302,22 @@ class NeuralEstimator(
         weight = (weight / counted.mean()).astype(np.float32)
         return training.Data(self._arrays(frame), target.encode(y), weight, rows)
 
-    def _borrow(self, fitted: dict[str, Any], untrained: bool = False) -> Any:
-        """Borrow the program of these fitted attributes from the pool."""
-        if "_key" not in fitted:
-            fitted["_key"] = self._program_key(fitted)
-        return training.program(
-            fitted["_key"], lambda: self._make_program(fitted), untrained=untrained
-        )
-
-    def _apply(self, X: Any, *outputs: str) -> list[NDArray]:
-        """Run the trained network on X."""
+    def _read(self, X: Any) -> list[NDArray]:
+        """Turn X into the inputs of the network."""
         check_is_fitted(self)
         frame = self._encode(self._check_table(X, reset=False))
         self._check_specs(frame)
-        with self._borrow(self.__dict__) as program:
-            program.set_weights(self._weights)
-            return training.predict(program, self._arrays(frame), outputs)
+        return self._arrays(frame)
+
+    def _logits(self, X: Any, temperature: float = 1.0) -> NDArray:
+        """Pool the opinions of all networks on X."""
+        several = self._shares[0] < 1
+        hear = self._opinions if several else fused_opinion
+        shares = self._shares if several else np.ones(1)
+        opinions = np.concatenate(self._run(self._read(X), hear)) / temperature
+        shares = np.tile(shares, len(self._weights)) / len(self._weights)
+        heard = np.flatnonzero(shares)
+        return self._target.pool(opinions[heard], shares[heard])
 
     def _check_specs(self, frame: ModalityFrame) -> None:
         found = tuple(frame.specs.values())
@@ -410,12 +331,15 @@ class NeuralEstimator(
     def network_(self) -> keras.Model:
         """A `keras.Model` with the trained weights, built anew at each access."""
         check_is_fitted(self)
+        return self._network_of(self._weights[0]).model
+
+    def _network_of(self, weights: list[NDArray]) -> training.Program:
         program = self._make_program(self.__dict__)
-        program.set_weights(self._weights)
-        return program.model
+        program.set_weights(weights)
+        return program
 
     def transform(self, X: Any) -> NDArray:
-        """Compute the embedding that the head decides from.
+        """Compute the embedding that the head decides from; of several side by side.
 
         Parameters
         ----------
@@ -426,7 +350,7 @@ class NeuralEstimator(
         -------
         embedding : ndarray of shape (n_samples, n_features_out), float32
         """
-        return self._apply(X, "embedding")[0]
+        return np.concatenate(self._run(self._read(X), _embedding), axis=1)
 
     def __sklearn_is_fitted__(self) -> bool:
         return "_weights" in vars(self)
@@ -443,6 +367,10 @@ class NeuralEstimator(
         tags.target_tags.multi_output = True
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _embedding(program: training.Program, arrays: Sequence[NDArray]) -> NDArray:
+    return training.predict(program, arrays, ["embedding"])[0]
 
 
 def _describe(specs: Iterable[ModalitySpec]) -> list[str]:

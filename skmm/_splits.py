@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-__all__ = ["set_apart"]
+__all__ = ["deal", "set_apart"]
 
 
 def set_apart(
@@ -46,3 +46,38 @@ def set_apart(
         return train_test_split(rows, stratify=strata, **settings)
     except ValueError:  # a class has too few rows for that
         return train_test_split(rows, **settings)
+
+
+def deal(
+    n_samples: int, strata: NDArray | None, n_folds: int, seed: int
+) -> list[tuple[NDArray, NDArray]]:
+    """Deal the rows out to folds, each class as evenly as it goes.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of rows, at least `n_folds`.
+    strata : ndarray of shape (n_samples,) or None
+        What every fold should have its share of.
+    n_folds : int
+        Number of folds, 2 or more.
+    seed : int
+        Seed of the order in which rows are dealt.
+
+    Returns
+    -------
+    splits : list of (ndarray, ndarray) of int32
+        For each fold the rows outside, to train on, and the rows inside. A row whose
+        class has no other is in every training part and in no fold.
+    """
+    order = np.random.RandomState(seed).permutation(n_samples).astype(np.int32)
+    fold = np.empty(n_samples, dtype=np.int64)
+    alone = np.zeros(n_samples, dtype=bool)
+    if strata is not None:
+        _, codes, counts = np.unique(strata, return_inverse=True, return_counts=True)
+        order = order[np.argsort(codes[order], kind="stable")]
+        alone = counts[codes] == 1
+    fold[order] = np.arange(n_samples) % n_folds
+    fold[alone] = n_folds
+    rows = np.arange(n_samples, dtype=np.int32)
+    return [(rows[fold != k], rows[fold == k]) for k in range(n_folds)]

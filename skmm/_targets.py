@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import expit, log_softmax, logsumexp, softmax
 from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, column_or_1d
@@ -146,6 +146,26 @@ class ClassTarget:
         pairs = zip(blocks, classes.T, strict=True)
         return -sum(log_softmax(block, axis=1)[rows, code] for block, code in pairs)
 
+    def pool(self, logits: NDArray, shares: NDArray) -> NDArray:
+        """Logits of the mean of several probabilities, weighted by `shares`.
+
+        Of shapes (n_opinions, n_samples, n_logits) and (n_opinions,); the shares sum
+        to 1.
+        """
+        if len(logits) == 1:
+            return logits[0]
+        weights = np.log(shares)[:, None, None]
+        if self.kind in ("binary", "multilabel"):
+            z = np.stack([np.concatenate(self.blocks(part), axis=1) for part in logits])
+            yes, no = weights - np.logaddexp(0, -z), weights - np.logaddexp(0, z)
+            return logsumexp(yes, axis=0) - logsumexp(no, axis=0)
+        opinions = [self.blocks(part) for part in logits]
+        pooled = [
+            logsumexp(weights + log_softmax(np.stack(blocks), axis=2), axis=0)
+            for blocks in zip(*opinions, strict=True)
+        ]
+        return np.concatenate(pooled, axis=1)
+
     def most_probable(self, logits: NDArray) -> tuple[NDArray, NDArray]:
         """Codes and probabilities of the most probable label of each output."""
         blocks = self.blocks(logits)
@@ -223,6 +243,17 @@ class NumberTarget:
                 f"{len(self.mean)}."
             )
         return ((columns - self.mean) / self.scale).astype(np.float32)
+
+    def losses(self, outputs: NDArray, codes: NDArray) -> NDArray:
+        """Squared error of each row, as `skmm.training.Loss` has it."""
+        return np.square(outputs - codes).mean(axis=1)
+
+    def pool(self, outputs: NDArray, shares: NDArray) -> NDArray:
+        """Mean of several outputs, weighted by `shares`, which sum to 1.
+
+        Of shapes (n_opinions, n_samples, n_outputs) and (n_opinions,).
+        """
+        return np.tensordot(shares, outputs, axes=1)
 
     def truth(self, codes: NDArray) -> NDArray:
         """Turn encoded numbers back."""

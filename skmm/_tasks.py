@@ -10,9 +10,10 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.callback import with_callbacks
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import compute_class_weight, compute_sample_weight
+from sklearn.utils.validation import check_is_fitted
 
-from skmm import training
 from skmm._calibration import calibration_error, fit_temperature
+from skmm._members import Unseen
 from skmm._neural import NeuralEstimator
 from skmm._targets import ClassTarget, NumberTarget, check_labels, check_numbers
 
@@ -199,32 +200,29 @@ class NeuralClassifier(ClassifierMixin, _Trains):
         return self._target_of(X, "decode")
 
     def _target_of(self, X: Any, method: str) -> Any:
-        (logits,) = self._apply(X, "logits")
-        return getattr(self._target, method)(logits / self.temperature_)
+        check_is_fitted(self)
+        return getattr(self._target, method)(self._logits(X, self.temperature_))
 
-    def _split(self, y: NDArray, validation: Any, one_epoch: bool) -> Any:
-        given, train, held_out = super()._split(y, validation, one_epoch)
-        if self.calibrate is not None and given is None and held_out is None:
+    def _splits(self, y: NDArray, given: bool, one_epoch: bool, resume: bool) -> Any:
+        splits = super()._splits(y, given, one_epoch, resume)
+        if self.calibrate is not None and not given and splits[0][1] is None:
             raise ValueError(
                 f"calibrate={self.calibrate!r} needs rows to validate on: set "
                 "early_stopping=True, or give fit X_val and y_val."
             )
-        return given, train, held_out
+        return splits
 
-    def _scores(
-        self, fitted: dict[str, Any], program: Any, held_out: Any
-    ) -> dict[str, Any]:
-        """Fit the temperature on the validation rows, and report what it mends."""
-        scores = super()._scores(fitted, program, held_out)
+    def _judge(self, fitted: dict[str, Any], unseen: Unseen) -> dict[str, Any]:
+        """Fit the temperature on unseen rows, and report what it mends."""
+        found = super()._judge(fitted, unseen)
         if self.calibrate is None:
-            return scores
-        rows, target = held_out.part(), fitted["_target"]
-        (logits,) = training.predict(program, rows.arrays)
-        truth = (rows.y, rows.weight)
+            return found
+        logits, truth = unseen.opinions[0], (unseen.rows.y, unseen.rows.weight)
+        target = fitted["_target"]
         heat = fit_temperature(target, logits, *truth)
         errors = [calibration_error(target, z, *truth) for z in (logits, logits / heat)]
         fitted["fit_report_"]["calibration_error"] = tuple(errors)
-        return {**scores, "temperature_": heat}
+        return {**found, "temperature_": heat}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -288,5 +286,5 @@ class NeuralRegressor(RegressorMixin, _Trains):
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs), float64
         """
-        (outputs,) = self._apply(X, "logits")
-        return self._target.decode(outputs)
+        check_is_fitted(self)
+        return self._target.decode(self._logits(X))

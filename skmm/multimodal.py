@@ -34,6 +34,11 @@ class MultimodalClassifier(ManyModalities, NeuralClassifier):
         or an `Encoder`. Every other modality has the encoder that suits its kind.
     fusion : str or Fusion, default="gated"
         How embeddings are joined: a key of ``available("fusion")`` or a `Fusion`.
+    ensemble_size : int or "auto", default="auto"
+        Number of networks, of which the probabilities are averaged. Several share the
+        rows out: each validates, and stops early, on a fold that it is not trained on.
+        ``"auto"``: 5 from 20 to 10,000 rows, 1 otherwise, in `partial_fit`, or where
+        validation is settled by `early_stopping` or `X_val`.
     aux_weight : float, default=0.5
         Weight of the modalities' own losses; 0 trains the fused one alone.
     modality_dropout : float, default=0.1
@@ -56,7 +61,7 @@ class MultimodalClassifier(ManyModalities, NeuralClassifier):
     early_stopping : bool or "auto", default="auto"
         Whether to set validation rows apart, stop when their loss no longer falls and
         keep the best epoch's weights. ``"auto"``: above 10,000 rows, or when `fit` is
-        given `X_val`.
+        given `X_val`; and always where there are several networks.
     validation_fraction : float, default=0.1
         Share of rows set apart, between 0 and 1.
     n_iter_no_change : int, default=10
@@ -101,13 +106,17 @@ class MultimodalClassifier(ManyModalities, NeuralClassifier):
     unimodal_scores_ : dict of str to float
         Accuracy (R2 for numbers) of each modality's own head on the validation rows
         that have it; empty without validation rows.
+    decision_weights_ : dict of str to float
+        Share that each modality's own head has in the decision, chosen on the
+        validation rows; the rest is the fused network's. Empty without them.
     history_ : dict of str to list of float
         ``"loss"``, ``"learning_rate"`` and, with validation rows, ``"val_loss"`` for
         each epoch.
     n_epochs_ : int
         Number of epochs trained.
     temperature_ : float
-        What the logits of `network_` are divided by; 1 without `calibrate`.
+        What logits are divided by, before probabilities are averaged; 1 without
+        `calibrate`.
     fit_report_ : dict
         How the last fit ran: ``"engine"`` and ``"reason"`` of its choice,
         ``"seconds_building"`` the network and ``"seconds_training"`` it, tracing and
@@ -159,6 +168,7 @@ class MultimodalClassifier(ManyModalities, NeuralClassifier):
         *,
         encoders: Any = None,
         fusion: Any = "gated",
+        ensemble_size: int | str = "auto",
         aux_weight: float = 0.5,
         modality_dropout: float = 0.1,
         optimizer: Any = "adamw",
@@ -182,6 +192,7 @@ class MultimodalClassifier(ManyModalities, NeuralClassifier):
         self.modalities = modalities
         self.encoders = encoders
         self.fusion = fusion
+        self.ensemble_size = ensemble_size
         self.aux_weight = aux_weight
         self.modality_dropout = modality_dropout
         self.optimizer = optimizer
@@ -227,6 +238,11 @@ class MultimodalRegressor(ManyModalities, NeuralRegressor):
         or an `Encoder`. Every other modality has the encoder that suits its kind.
     fusion : str or Fusion, default="gated"
         How embeddings are joined: a key of ``available("fusion")`` or a `Fusion`.
+    ensemble_size : int or "auto", default="auto"
+        Number of networks, of which the predictions are averaged. Several share the
+        rows out: each validates, and stops early, on a fold that it is not trained on.
+        ``"auto"``: 5 from 20 to 10,000 rows, 1 otherwise, in `partial_fit`, or where
+        validation is settled by `early_stopping` or `X_val`.
     aux_weight : float, default=0.5
         Weight of the modalities' own losses; 0 trains the fused one alone.
     modality_dropout : float, default=0.1
@@ -249,7 +265,7 @@ class MultimodalRegressor(ManyModalities, NeuralRegressor):
     early_stopping : bool or "auto", default="auto"
         Whether to set validation rows apart, stop when their loss no longer falls and
         keep the best epoch's weights. ``"auto"``: above 10,000 rows, or when `fit` is
-        given `X_val`.
+        given `X_val`; and always where there are several networks.
     validation_fraction : float, default=0.1
         Share of rows set apart, between 0 and 1.
     n_iter_no_change : int, default=10
@@ -286,6 +302,9 @@ class MultimodalRegressor(ManyModalities, NeuralRegressor):
     unimodal_scores_ : dict of str to float
         Accuracy (R2 for numbers) of each modality's own head on the validation rows
         that have it; empty without validation rows.
+    decision_weights_ : dict of str to float
+        Share that each modality's own head has in the decision, chosen on the
+        validation rows; the rest is the fused network's. Empty without them.
     history_ : dict of str to list of float
         ``"loss"``, ``"learning_rate"`` and, with validation rows, ``"val_loss"`` for
         each epoch.
@@ -335,6 +354,7 @@ class MultimodalRegressor(ManyModalities, NeuralRegressor):
         *,
         encoders: Any = None,
         fusion: Any = "gated",
+        ensemble_size: int | str = "auto",
         aux_weight: float = 0.5,
         modality_dropout: float = 0.1,
         optimizer: Any = "adamw",
@@ -356,6 +376,7 @@ class MultimodalRegressor(ManyModalities, NeuralRegressor):
         self.modalities = modalities
         self.encoders = encoders
         self.fusion = fusion
+        self.ensemble_size = ensemble_size
         self.aux_weight = aux_weight
         self.modality_dropout = modality_dropout
         self.optimizer = optimizer

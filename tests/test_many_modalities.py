@@ -39,8 +39,8 @@ def test_a_list_of_rows_is_one_table():
 
 
 def test_the_transformer_learns_nothing_from_rows_set_apart():
-    fitted = model(early_stopping=True)
-    train, held_out = fitted._validation_rows(Y)
+    fitted = model(early_stopping=True, ensemble_size=1)
+    ((train, held_out),) = fitted._splits(Y, given=False, one_epoch=False, resume=False)
     words = np.where(np.isin(np.arange(40), held_out), "unseen", "seen")
     table = pd.DataFrame({"x": TABLE[:, 0], "word": words})
     table.loc[held_out, "x"] += 1e6

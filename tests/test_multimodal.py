@@ -112,7 +112,8 @@ def test_encoders_are_named_and_searched(pair):
 
 
 def test_a_fusion_given_by_name_has_parameters(pair):
-    model = MultimodalClassifier(fusion="concat", epochs=1).set_params(fusion__units=5)
+    model = MultimodalClassifier(fusion="concat", ensemble_size=1, epochs=1)
+    model.set_params(fusion__units=5)
     assert model.fit(pair.data, pair.target).transform(pair.data).shape == (120, 5)
 
 

@@ -50,7 +50,7 @@ def test_validation_weights_count():
 
 def test_early_stopping_sets_rows_apart_in_the_classes_proportions():
     model = classifier(early_stopping=True, validation_fraction=0.2)
-    train, held_out = model._validation_rows(Y)
+    ((train, held_out),) = model._splits(Y, given=False, one_epoch=False, resume=False)
     assert len(train) == 120
     assert_array_equal(np.bincount(Y[held_out]), [10, 10, 10])
     assert "val_loss" in model.fit(X, Y).history_
@@ -64,7 +64,7 @@ def test_rows_set_apart_are_as_rows_that_were_never_there(kind, engine):
     X, weight = rng.normal(size=(200, 3)), rng.uniform(0.5, 2, 200)
     y = X[:, 0] + 3 if kind is BaseNNRegressor else (X[:, 0] > 0).astype(int)
     model = kind(epochs=4, random_state=0, early_stopping=True, engine=engine)
-    train, held_out = model._validation_rows(y)
+    ((train, held_out),) = model._splits(y, given=False, one_epoch=False, resume=False)
     X[held_out] += 7
     if kind is BaseNNRegressor:
         y[held_out] += 90
@@ -116,7 +116,7 @@ def test_partial_fit_keeps_the_optimizers_memory():
     one_by_one = classifier()
     for _ in range(3):
         one_by_one.partial_fit(X, Y)
-    state = one_by_one._optimizer_state
+    (state,) = one_by_one._optimizer_state
     steps = [v for v in state if v.dtype.kind == "i"]
     assert steps == [3 * int(np.ceil(150 / 32))]
 

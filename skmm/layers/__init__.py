@@ -8,7 +8,7 @@ pandas.
 from skmm.layers._embedding import CategoryEmbedding, PositionEmbedding, TokenEmbedding
 from skmm.layers._folding import FoldAxis, UnfoldAxis
 from skmm.layers._missing import AbsentEmbedding, MaskedPooling, MaskMissing, Observed
-from skmm.layers._mixture import Mixture
+from skmm.layers._mixture import Mixture, OpinionPool
 
 __all__ = [
     "AbsentEmbedding",
@@ -18,6 +18,7 @@ __all__ = [
     "MaskedPooling",
     "Mixture",
     "Observed",
+    "OpinionPool",
     "PositionEmbedding",
     "TokenEmbedding",
     "UnfoldAxis",

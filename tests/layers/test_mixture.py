@@ -1,10 +1,11 @@
-"""The weighted sum, against NumPy."""
+"""Weighted means, against NumPy."""
 
 import keras
 import numpy as np
 import pytest
 
 from skmm import layers
+from skmm._targets import ClassTarget, NumberTarget
 
 
 def values(*shape, seed=0):
@@ -34,3 +35,41 @@ def test_a_mixture_is_read_back_from_its_config():
     assert keras.saving.deserialize_keras_object(text).name == "mix"
     inputs = [keras.KerasTensor((None, 4))] * 2, keras.KerasTensor((None, 8))
     assert layer(*inputs, keras.KerasTensor((None, 2))).shape == (None, 4)
+
+
+TARGETS = {
+    "binary": ClassTarget("binary", [np.array([0, 1])]),
+    "multiclass": ClassTarget("multiclass", [np.arange(3)]),
+    "multilabel": ClassTarget("multilabel", [np.array([0, 1])] * 2),
+    "multioutput": ClassTarget("multioutput", [np.arange(2), np.arange(3)]),
+    "squared": NumberTarget("squared", np.zeros(2), np.ones(2), flat=False),
+}
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+@pytest.mark.parametrize("n_networks", [1, 2])
+def test_opinions_are_pooled_as_the_target_pools_them(kind, n_networks):
+    target, n = TARGETS[kind], sum(TARGETS[kind].sizes)
+    shares = np.array([0.5, 0.3, 0.2])
+    z = [3 * values(5, n, seed=i) for i in range(3 * n_networks)]
+    present = np.array([[1, 1], [1, 0], [0, 1], [0, 0], [1, 1]], "float32")
+    pool = layers.OpinionPool(shares.tolist(), kind, target.sizes, temperature=2.0)
+    out = pool(z, present)
+    own = [
+        z[i]
+        if i % 3 == 0
+        else np.where(present[:, i % 3 - 1 : i % 3] > 0, z[i], z[i - i % 3])
+        for i in range(len(z))
+    ]
+    weights = np.tile(shares, n_networks) / n_networks
+    expected = target.pool(np.stack(own) / 2, weights)
+    np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_pool_is_read_back_from_its_config():
+    layer = layers.OpinionPool([0.75, 0.25], "multiclass", [3], 1.5)
+    text = keras.saving.serialize_keras_object(layer)
+    copy = keras.saving.deserialize_keras_object(text)
+    assert copy.get_config() == layer.get_config()
+    opinions = [keras.KerasTensor((None, 3))] * 2
+    assert copy(opinions, keras.KerasTensor((None, 1))).shape == (None, 3)

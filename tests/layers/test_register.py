@@ -25,7 +25,7 @@ LAYERS = {
 
 
 def test_every_layer_with_parameters_is_tried():
-    assert {*LAYERS, "Mixture"} == set(layers.__all__)
+    assert {*LAYERS, "Mixture", "OpinionPool"} == set(layers.__all__)
 
 
 @pytest.mark.parametrize("name", LAYERS)

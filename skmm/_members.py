@@ -1,0 +1,289 @@
+"""Training the networks of an estimator, and running them.
+
+A fitted estimator holds the weights of one network or of several of one architecture,
+which are trained one after the other in the same traced program.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from skmm import training
+from skmm._listeners import EpochEvents
+from skmm._network import fill_room, roomy
+from skmm.frame import ModalityFrame, ModalitySpec
+
+__all__ = ["Members", "Split", "Unseen", "fused_opinion"]
+
+Split = tuple[training.Data, training.Data | None]
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """What networks say of rows that they were not trained on.
+
+    Parameters
+    ----------
+    opinions : ndarray of shape (n_opinions, n_rows, n_logits)
+        Logits of the fused network and of each modality's own head.
+    rows : Data
+        The rows.
+    """
+
+    opinions: NDArray
+    rows: training.Data
+
+
+class Members:
+    """The networks of one estimator.
+
+    Subclasses say what the program depends on (`_program_key`) and how its network is
+    built (`_make_program`).
+    """
+
+    epochs: int
+    batch_size: int | str
+    learning_rate: float
+    weight_decay: float
+    schedule: str
+    early_stopping: bool | str
+    n_iter_no_change: int
+    time_limit: float | None
+    engine: str
+    callbacks: Any
+    warm_start: bool
+    verbose: int
+    _weights: list[list[NDArray]]
+
+    @abstractmethod
+    def _program_key(self, fitted: dict[str, Any]) -> Any:
+        """Say everything the program depends on; something unique if that is unsaid."""
+
+    @abstractmethod
+    def _make_program(self, fitted: dict[str, Any]) -> training.Program:
+        """Build the network of these fitted attributes."""
+
+    @abstractmethod
+    def _judge(self, fitted: dict[str, Any], unseen: Unseen) -> dict[str, Any]:
+        """Learn attributes from rows that the networks were not trained on."""
+
+    def _train(
+        self,
+        fitted: dict[str, Any],
+        splits: Sequence[Split],
+        events: EpochEvents,
+        fit_started: float,
+        *,
+        resume: bool,
+        one_epoch: bool,
+    ) -> None:
+        """Train a network on each split, and add to `fitted` what came out."""
+        limit = None if one_epoch else self.time_limit
+        seed, took = fitted["_fit_seed"], 0.0
+        past = list(zip_longest(fitted["_weights"], fitted["_optimizer_state"]))
+        fitted.update(_weights=[], _optimizer_state=[])
+        fitted["fit_report_"] = {"seconds_building": 0.0, "seconds_training": 0.0}
+        histories: list[training.History] = []
+        seen: list[Unseen] = []
+        for i, split in enumerate(splits):
+            started = time.perf_counter()
+            if i and limit is not None and started + took > fit_started + limit:
+                break  # rather fewer networks than worse ones
+            if self.verbose and len(splits) > 1:
+                print(f"network {i + 1} of {len(splits)}")
+            fitted["_fit_seed"] = seed + i
+            with self._borrow(fitted, untrained=not resume) as program:
+                _begin(program, seed + i, past[i] if resume else None)
+                built = time.perf_counter()
+                recipe = self._recipe(fitted, program, split[0], seed + i, one_epoch)
+                if limit is not None:
+                    recipe = replace(recipe, seconds=limit - (built - fit_started))
+                history = self._train_one(
+                    fitted, program, split, recipe, events, not one_epoch
+                )
+                self._keep(fitted, program, one_epoch or self.warm_start)
+                seen += self._unseen(program, split[1])
+            histories.append(history)
+            took = time.perf_counter() - started
+            fitted["fit_report_"]["seconds_building"] += built - started
+        fitted["_fit_seed"] = seed
+        before, history = fitted["history_"], _mean_history(histories)
+        fitted["history_"] = {k: before.get(k, []) + v for k, v in history.items()}
+        fitted["n_epochs_"] += len(history["loss"])
+        if seen:
+            fitted.update(self._judge(fitted, _joined(seen)))
+
+    def _train_one(
+        self,
+        fitted: dict[str, Any],
+        program: training.Program,
+        split: Split,
+        recipe: training.Recipe,
+        events: EpochEvents,
+        finish: bool,
+    ) -> training.History:
+        """Train the network of a program, and report how."""
+        started = time.perf_counter()
+        data, held_out = split
+        callbacks = self._keras_callbacks()
+        size = min(recipe.batch_size, data.n_rows)
+        n_steps = recipe.epochs * math.ceil(data.n_rows / size)
+        engine = training.choose_engine(
+            program.network, n_steps, size, self.engine, callbacks, recipe.seconds
+        )
+        if self.verbose:
+            print(f"engine {engine.name}: {engine.reason}")
+        history = training.train(
+            program,
+            data,
+            recipe,
+            validation=held_out,
+            callbacks=[*callbacks, events.watch(fitted, program)],
+            engine=engine.name,
+            finish=finish,
+        )
+        report = fitted["fit_report_"]
+        report.update(engine=engine.name, reason=engine.reason)
+        report["seconds_training"] += time.perf_counter() - started
+        return history
+
+    def _keep(
+        self, fitted: dict[str, Any], program: training.Program, optimizer: bool
+    ) -> None:
+        """Take the weights out of a program, and the optimizer's state if asked."""
+        fitted["_weights"].append(program.get_weights())
+        if optimizer:
+            fitted["_optimizer_state"].append(program.optimizer_state())
+        fitted["_n_features_out"] = len(fitted["_weights"]) * program.n_features_out
+
+    def _unseen(
+        self, program: training.Program, held_out: training.Data | None
+    ) -> list[Unseen]:
+        if held_out is None:
+            return []
+        rows = held_out.part()
+        return [Unseen(self._opinions(program, rows.arrays), rows)]
+
+    def _opinions(
+        self, program: training.Program, arrays: Sequence[NDArray]
+    ) -> NDArray:
+        """Logits of every opinion of a network, (n_opinions, n_samples, n_logits)."""
+        return fused_opinion(program, arrays)
+
+    def _run(
+        self,
+        arrays: Sequence[NDArray],
+        function: Callable[[training.Program, Sequence[NDArray]], NDArray],
+    ) -> list[NDArray]:
+        """Apply a function to each network, with the arrays that it takes."""
+        with self._borrow(self.__dict__) as program:
+            found = []
+            for weights in self._weights:
+                program.set_weights(weights)
+                found.append(function(program, arrays))
+            return found
+
+    def _recipe(
+        self,
+        fitted: dict[str, Any],
+        program: training.Program,
+        data: training.Data,
+        seed: int,
+        one_epoch: bool,
+    ) -> training.Recipe:
+        # A program that is shared may have another fit's by the time of the next.
+        rate = fitted.setdefault("_rate", program.rate)
+        size = int(np.clip(data.n_rows // 32, 32, 256))
+        return training.Recipe(
+            epochs=1 if one_epoch else self.epochs,
+            batch_size=size if self.batch_size == "auto" else int(self.batch_size),
+            learning_rate=rate or self.learning_rate,
+            schedule="constant" if one_epoch or rate else self.schedule,
+            weight_decay=self.weight_decay,
+            seed=seed,
+            patience=None if self.early_stopping is False else self.n_iter_no_change,
+            verbose=int(self.verbose),
+        )
+
+    def _keras_callbacks(self) -> list[keras.callbacks.Callback]:
+        """Copy the Keras callbacks, so that one fit does not see another's."""
+        callbacks = self.callbacks() if callable(self.callbacks) else self.callbacks
+        for callback in callbacks or []:
+            if not isinstance(callback, keras.callbacks.Callback):
+                raise TypeError(
+                    f"callbacks must be Keras callbacks, got {callback!r}; callbacks "
+                    "of scikit-learn are given by set_callbacks()."
+                )
+        return copy.deepcopy(list(callbacks or []))
+
+    def _network_specs(self, specs: Iterable[ModalitySpec]) -> list[ModalitySpec]:
+        """Describe what the network is built for: the data, and some room."""
+        return [roomy(spec) for spec in specs]
+
+    def _arrays(self, frame: ModalityFrame) -> list[NDArray]:
+        """List the inputs of the network, in order."""
+        specs = self._network_specs(frame.specs.values())
+        arrays = frame.arrays.values()
+        return [fill_room(a, spec) for a, spec in zip(arrays, specs, strict=True)]
+
+    def _borrow(self, fitted: dict[str, Any], untrained: bool = False) -> Any:
+        """Borrow the program of these fitted attributes from the pool."""
+        if "_key" not in fitted:
+            fitted["_key"] = self._program_key(fitted)
+        return training.program(
+            fitted["_key"], lambda: self._make_program(fitted), untrained=untrained
+        )
+
+
+def fused_opinion(program: training.Program, arrays: Sequence[NDArray]) -> NDArray:
+    """Logits of the whole network, (1, n_samples, n_logits)."""
+    (logits,) = training.predict(program, arrays)
+    return logits[np.newaxis]
+
+
+def _begin(program: training.Program, seed: int, past: tuple[Any, Any] | None) -> None:
+    """Put a program to its start, or to where a network was left."""
+    if past is None:
+        program.initialise(seed)
+        return
+    weights, state = past
+    program.set_weights(weights)
+    program.reset_optimizer(state)
+    program.seed_layers(seed)
+
+
+def _mean_history(histories: Sequence[training.History]) -> training.History:
+    """Average over the networks that were still in training in each epoch."""
+    return {
+        key: [
+            float(np.mean([value for value in epoch if value is not None]))
+            for epoch in zip_longest(*(history[key] for history in histories))
+        ]
+        for key in histories[0]
+    }
+
+
+def _joined(parts: Sequence[Unseen]) -> Unseen:
+    """Lay the rows of several folds behind one another."""
+    if len(parts) == 1:
+        return parts[0]
+    rows = [part.rows for part in parts]
+    return Unseen(
+        np.concatenate([part.opinions for part in parts], axis=1),
+        training.Data(
+            [np.concatenate(a) for a in zip(*(r.arrays for r in rows), strict=True)],
+            np.concatenate([r.y for r in rows]),
+            np.concatenate([r.weight for r in rows]),
+        ),
+    )

@@ -1,0 +1,179 @@
+"""Several networks: each on its part of the rows, and one decision of them all."""
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.metrics import log_loss
+
+from skmm import MultimodalClassifier, MultimodalRegressor, _neural, training
+
+RNG = np.random.default_rng(0)
+N = 120
+X = pd.DataFrame({"a": RNG.normal(size=N), "words": RNG.choice(["is so", "is not"], N)})
+X.loc[::7, "words"] = None
+Y = (X["a"] + (X["words"] == "is so") > 0.5).to_numpy().astype(int)
+MODALITIES = [("table", "tabular", "a"), ("note", "text", "words")]
+
+
+def classifier(**parameters):
+    settings = {"epochs": 4, "random_state": 0, **parameters}
+    return MultimodalClassifier(MODALITIES, **settings)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return classifier().fit(X, Y)
+
+
+def each(model, rows=X):
+    """Opinions of every network, (n_networks, n_opinions, n_samples, n_logits)."""
+    return np.stack(model._run(model._read(rows), model._opinions))
+
+
+def rows_of(model, n, **how):
+    asked = {"given": False, "one_epoch": False, "resume": False, **how}
+    return model._splits(np.arange(n) % 2, **asked)
+
+
+def test_few_rows_are_shared_out_to_five_networks(monkeypatch):
+    monkeypatch.setattr(_neural, "EARLY_STOPPING_ROWS", 60)
+    monkeypatch.setattr("skmm._many_modalities.EARLY_STOPPING_ROWS", 60)
+    assert [len(rows_of(classifier(), n)) for n in (19, 20, 60, 61)] == [1, 5, 5, 1]
+    assert rows_of(classifier(), 19) == [(None, None)]
+    held_out = [outside for _, outside in rows_of(classifier(), 60)]
+    assert_array_equal(np.sort(np.concatenate(held_out)), np.arange(60))
+    assert len(rows_of(classifier(), 61)[0][1]) == 7
+
+
+def test_one_network_is_trained_where_validation_is_settled():
+    assert len(rows_of(classifier(early_stopping=True), 60)) == 1
+    assert rows_of(classifier(early_stopping=False), 60) == [(None, None)]
+    assert rows_of(classifier(), 60, given=True) == [(None, None)]
+    assert rows_of(classifier(), 60, one_epoch=True) == [(None, None)]
+
+
+def test_without_early_stopping_every_network_has_all_rows():
+    model = classifier(ensemble_size=3, early_stopping=False).fit(X, Y)
+    assert len(model._weights) == 3
+    assert "val_loss" not in model.history_
+    first, second, _ = each(model)
+    assert not np.allclose(first, second)
+
+
+def test_validation_rows_that_are_given_serve_all():
+    model = classifier(ensemble_size=2).fit(X[:80], Y[:80], X_val=X[80:], y_val=Y[80:])
+    assert len(model._weights) == 2
+    assert "val_loss" in model.history_
+    assert set(model.decision_weights_) == {"table", "note"}
+
+
+def test_the_probability_is_the_mean_over_the_networks():
+    model = classifier(ensemble_size=3, early_stopping=False).fit(X, Y)
+    z = each(model)[:, 0, :, 0].astype(float)
+    expected = (1 / (1 + np.exp(-z))).mean(axis=0)
+    assert_allclose(model.predict_proba(X)[:, 1], expected, rtol=1e-6)
+
+
+def test_the_prediction_of_a_number_is_the_mean_over_the_networks():
+    model = MultimodalRegressor(
+        MODALITIES, ensemble_size=2, early_stopping=False, epochs=3, random_state=0
+    )
+    y = 100 + 5 * X["a"].to_numpy()
+    z = each(model.fit(X, y))[:, 0, :, 0].astype(float)
+    assert_allclose(model.predict(X), z.mean(axis=0) * y.std() + y.mean(), rtol=1e-6)
+
+
+def test_heads_of_modalities_have_their_share_of_the_decision(fitted):
+    opinions = each(fitted)
+    weights = [1 - sum(fitted.decision_weights_.values())]
+    weights += [fitted.decision_weights_[name] for name in ("table", "note")]
+    assert min(weights) >= 0
+    p = 1 / (1 + np.exp(-opinions[..., 0].astype(float)))
+    expected = np.tensordot(weights, p.mean(axis=0), axes=1)
+    assert_allclose(fitted.predict_proba(X)[:, 1], expected, rtol=1e-6)
+
+
+def test_an_absent_modality_says_what_the_fused_network_says(fitted):
+    opinions = each(fitted)
+    absent = X["words"].isna().to_numpy()
+    assert_array_equal(opinions[:, 2, absent], opinions[:, 0, absent])
+    assert not np.allclose(opinions[:, 2, ~absent], opinions[:, 0, ~absent])
+
+
+def test_shares_are_chosen_on_rows_that_were_not_trained_on():
+    """Labels that nothing tells of: a network that knows them by heart is no help."""
+    noise = np.random.default_rng(1).integers(0, 2, N)
+    model = classifier(epochs=60, learning_rate=0.02).fit(X, noise)
+    assert max(model.unimodal_scores_.values()) < 0.65
+    assert log_loss(noise, model.predict_proba(X)) > 0.3
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_keras_network_decides_as_the_estimator(n_classes):
+    y = np.arange(N) % n_classes
+    model = classifier(calibrate="temperature", epochs=2).fit(X, y)
+    outputs = model.network_.predict(model._read(X), verbose=0)
+    logits = outputs["logits"].squeeze()
+    assert_allclose(logits, model.decision_function(X), rtol=1e-4, atol=1e-5)
+    assert_allclose(outputs["embedding"], model.transform(X), rtol=1e-4, atol=1e-5)
+
+
+def test_embeddings_lie_side_by_side(fitted):
+    single = classifier(ensemble_size=1).fit(X, Y).transform(X)
+    assert fitted.transform(X).shape == (N, 5 * single.shape[1])
+    assert len(fitted.get_feature_names_out()) == 5 * single.shape[1]
+
+
+def test_the_history_is_the_mean_over_networks_still_in_training():
+    model = classifier(epochs=30, n_iter_no_change=1, learning_rate=0.3).fit(X, Y)
+    assert len(model.history_["loss"]) == model.n_epochs_ < 30
+    assert np.isfinite(model.history_["val_loss"]).all()
+
+
+def test_partial_fit_goes_on_with_every_network(fitted):
+    model = clone(fitted).fit(X, Y)
+    before = [weights[0].copy() for weights in model._weights]
+    model.partial_fit(X, Y)
+    assert len(model._weights) == 5
+    for old, weights in zip(before, model._weights, strict=True):
+        assert not np.array_equal(old, weights[0])
+    assert model.n_epochs_ == fitted.n_epochs_ + 1
+    assert model.decision_weights_ == fitted.decision_weights_
+
+
+def test_a_warm_start_keeps_the_number_of_networks():
+    model = classifier(ensemble_size=2, warm_start=True, epochs=1).fit(X, Y)
+    assert len(model.set_params(ensemble_size=4).fit(X, Y)._weights) == 2
+    assert model.n_epochs_ == 2
+
+
+def test_seeds_make_the_networks(fitted):
+    again, other = clone(fitted).fit(X, Y), clone(fitted).set_params(random_state=1)
+    assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
+    assert not np.array_equal(other.fit(X, Y).predict_proba(X), fitted.predict_proba(X))
+
+
+def test_too_little_time_gives_fewer_networks(monkeypatch):
+    """A clock on which each training takes a second."""
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    train = training.train
+
+    def slow(*args, **kwargs):
+        now[0] += 1
+        return train(*args, **kwargs)
+
+    monkeypatch.setattr(training, "train", slow)
+    assert len(classifier(time_limit=3.5, epochs=1).fit(X, Y)._weights) == 3
+
+
+def test_the_report_adds_the_networks_up(fitted, capsys):
+    assert fitted.fit_report_["seconds_training"] > 0
+    classifier(ensemble_size=2, epochs=1, verbose=1).fit(X, Y)
+    printed = capsys.readouterr().out
+    assert "network 1 of 2" in printed
+    assert "network 2 of 2" in printed
