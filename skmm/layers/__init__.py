@@ -9,6 +9,7 @@ from skmm.layers._embedding import CategoryEmbedding, PositionEmbedding, TokenEm
 from skmm.layers._folding import FoldAxis, UnfoldAxis
 from skmm.layers._missing import AbsentEmbedding, MaskedPooling, MaskMissing, Observed
 from skmm.layers._mixture import Mixture, OpinionPool
+from skmm.layers._summary import SeriesSummary
 
 __all__ = [
     "AbsentEmbedding",
@@ -20,6 +21,7 @@ __all__ = [
     "Observed",
     "OpinionPool",
     "PositionEmbedding",
+    "SeriesSummary",
     "TokenEmbedding",
     "UnfoldAxis",
 ]

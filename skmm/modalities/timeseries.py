@@ -213,7 +213,7 @@ class TimeSeriesModality(Modality):
         """Describe the array that `transform` returns, under the name `name`."""
         check_is_fitted(self)
         shape = (self.n_steps_, len(self.mean_))
-        return ModalitySpec(name, self.kind, shape, "float32", "cnn")
+        return ModalitySpec(name, self.kind, shape, "float32", "series")
 
 
 def _as_series(cell: Any) -> NDArray:

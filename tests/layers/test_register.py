@@ -19,6 +19,7 @@ LAYERS = {
     "MaskedPooling": ({"mode": "sqrt"}, [(2, 3, 4)]),
     "Observed": ({"window": (2,)}, [(2, 3, 4)]),
     "PositionEmbedding": ({}, [(2, 3, 4)]),
+    "SeriesSummary": ({"n_parts": 2}, [(2, 7, 3)]),
     "TokenEmbedding": ({"input_dim": 5, "output_dim": 3}, [(2, 4)]),
     "UnfoldAxis": ({"size": 2}, [(4, 3)]),
 }

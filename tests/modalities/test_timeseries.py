@@ -373,7 +373,7 @@ def test_clone_keeps_parameters_and_drops_what_was_learned():
 def test_spec_describes_the_array():
     modality = TimeSeriesModality().fit(frame(SERIES))
     array, spec = modality.transform(frame(SERIES)).array, modality.spec("vitals")
-    assert (spec.name, spec.kind, spec.encoder) == ("vitals", "timeseries", "cnn")
+    assert (spec.name, spec.kind, spec.encoder) == ("vitals", "timeseries", "series")
     assert (spec.shape, spec.dtype) == (array.shape[1:], array.dtype.name)
 
 
