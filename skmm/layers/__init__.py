@@ -7,7 +7,13 @@ pandas.
 
 from skmm.layers._embedding import CategoryEmbedding, PositionEmbedding, TokenEmbedding
 from skmm.layers._folding import FoldAxis, UnfoldAxis
-from skmm.layers._missing import AbsentEmbedding, MaskedPooling, MaskMissing, Observed
+from skmm.layers._missing import (
+    AbsentEmbedding,
+    MaskedPooling,
+    MaskMissing,
+    MaskPadding,
+    Observed,
+)
 from skmm.layers._mixture import Mixture
 
 __all__ = [
@@ -15,6 +21,7 @@ __all__ = [
     "CategoryEmbedding",
     "FoldAxis",
     "MaskMissing",
+    "MaskPadding",
     "MaskedPooling",
     "Mixture",
     "Observed",

@@ -10,7 +10,13 @@ from keras import ops
 
 from skmm.layers._register import Shape, register
 
-__all__ = ["AbsentEmbedding", "MaskMissing", "MaskedPooling", "Observed"]
+__all__ = [
+    "AbsentEmbedding",
+    "MaskMissing",
+    "MaskPadding",
+    "MaskedPooling",
+    "Observed",
+]
 
 
 @register
@@ -105,6 +111,22 @@ class MaskMissing(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs."""
         return {**super().get_config(), "indicator": self.indicator}
+
+
+@register
+class MaskPadding(keras.layers.Layer):
+    """Turn what stands at padding into zeros: ``where(o, x, 0)``.
+
+    x has shape (batch, t, d), o has shape (batch, t).
+    """
+
+    def call(self, x: Any, observed: Any) -> Any:
+        """Return `x`, zero where not `observed`."""
+        return ops.where(ops.expand_dims(observed, -1), x, 0.0)
+
+    def compute_output_shape(self, x_shape: Shape, observed_shape: Shape) -> Shape:
+        """Return the shape of `x`."""
+        return x_shape
 
 
 @register
