@@ -13,6 +13,7 @@ from skmm.layers._missing import (
     MaskMissing,
     MaskPadding,
     Observed,
+    RankedPooling,
 )
 from skmm.layers._mixture import Mixture
 
@@ -26,6 +27,7 @@ __all__ = [
     "Mixture",
     "Observed",
     "PositionEmbedding",
+    "RankedPooling",
     "TokenEmbedding",
     "UnfoldAxis",
 ]
