@@ -2,19 +2,21 @@
 
     python benchmarks/choices.py [--only NAME] [--data FOLDER]
 
-`text` and `audio` read the datasets of FOLDER as benchmarks/accuracy.py does, and are
-left out without it; the others need nothing. Alternatives run
-interleaved in one process; figures are medians over the runs, or mean ± standard
+`text`, `bag` and `audio` read the datasets of FOLDER as benchmarks/accuracy.py does,
+and are left out without it; the others need nothing. Alternatives run interleaved in
+one process; figures are medians over the runs, or mean ± standard
 deviation over seeds.
 """
 
 import argparse
 import statistics
 import time
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
+import keras
 import numpy as np
 from accuracy import setting, tasks
 from scipy.sparse import csr_array
@@ -41,13 +43,24 @@ from skmm import (
 )
 from skmm import MultimodalClassifier as Classifier
 from skmm.datasets import load_spoken_digits, make_multimodal_classification
+from skmm.encoders.embedding_bag import EmbeddingBagEncoder
 from skmm.encoders.mlp import MLPEncoder
 from skmm.modalities.audio import AudioModality
 from skmm.modalities.text import TextModality
 from skmm.training import clear_pool
 
 RUNS = 3
-NAMES = ("adam", "sizes", "dropout", "engines", "limit", "calibration", "text", "audio")
+NAMES = (
+    "adam",
+    "sizes",
+    "dropout",
+    "engines",
+    "limit",
+    "calibration",
+    "text",
+    "bag",
+    "audio",
+)
 
 
 def interleaved(**alternatives):
@@ -140,13 +153,16 @@ def dropout():
         print(f"dropout: {load.__name__[5:]}: {shown}", flush=True)
 
 
-def _bag(modality, X):
-    """Count each n-gram, and bring rows to unit length."""
+def _bag(modality, X, ranked):
+    """Count each n-gram, weigh it by its rank or not, and bring rows to length 1."""
     ids = modality.transform(X).array
     rows, places = np.nonzero(ids)
     shape = (len(ids), len(modality.vocabulary_) + 1)
     bag = csr_array((np.ones(len(rows)), (rows, ids[rows, places])), shape)
-    return bag.multiply(1 / np.maximum(np.sqrt(bag.sum(axis=1)), 1)[:, None]).tocsr()
+    if ranked:
+        bag = bag.multiply(1 + np.log(np.maximum(np.arange(shape[1]), 1))).tocsr()
+    size = np.sqrt(bag.multiply(bag).sum(axis=1))
+    return bag.multiply(1 / np.maximum(size, 1)[:, None]).tocsr()
 
 
 def _texts(frame):
@@ -156,7 +172,10 @@ def _texts(frame):
 
 
 def text(data):
-    """Score a linear model on TextModality's ids, and on TfidfVectorizer's output."""
+    """Score a linear model on TextModality's ids, and on TfidfVectorizer's output.
+
+    Ids count alike, or by their rank, as EmbeddingBagEncoder weighs them.
+    """
     for folder in sorted(path.parent for path in data.glob("*/meta.json")):
         task = next(tasks(folder))
         columns = _texts(task.train) if task.kind == "binary" else []
@@ -166,7 +185,8 @@ def text(data):
         modality = TextModality().fit(train)
         vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2)
         parts = {
-            "skmm": (_bag(modality, train), _bag(modality, test)),
+            "alike": [_bag(modality, X, False) for X in (train, test)],
+            "ranked": [_bag(modality, X, True) for X in (train, test)],
             "tf-idf": (
                 vectorizer.fit_transform(train.fillna("").agg(" ".join, axis=1)),
                 vectorizer.transform(test.fillna("").agg(" ".join, axis=1)),
@@ -178,6 +198,53 @@ def text(data):
             auc = roc_auc_score(task.y_test, model.predict_proba(b)[:, 1])
             shown.append(f"{kind} {auc:.3f}")
         print(f"text: {folder.name}: AUC {', '.join(shown)}", flush=True)
+
+
+def _alike(self, x, ids):
+    """Pool tokens as if all of them were as frequent."""
+    seen = keras.ops.cast(ids > 0, x.dtype)
+    size = keras.ops.sqrt(keras.ops.sum(seen, axis=1, keepdims=True))
+    total = keras.ops.sum(x * seen[..., None], axis=1)
+    return total / keras.ops.maximum(size, 1)
+
+
+def bag(data):
+    """Score the text encoder, and what it was before: texts alone, three seeds."""
+    unranked = ("skmm.layers.RankedPooling.call", _alike)
+    full_size = ("skmm.encoders.embedding_bag.EPSILON", 1e-3)
+    variants = {
+        "alike, full size, dropout .2": (0.2, [unranked, full_size]),
+        "ranked, full size, dropout .2": (0.2, [full_size]),
+        "ranked, full size": (0.5, [full_size]),
+        "alike, small": (0.5, [unranked]),
+        "ranked, small (default)": (0.5, []),
+    }
+    for folder in sorted(path.parent for path in data.glob("*/meta.json")):
+        task = next(tasks(folder))
+        columns = [] if task.kind == "regression" else _texts(task.train)
+        for name, (rate, changes) in variants.items() if columns else ():
+            clear_pool()
+            found = []
+            with ExitStack() as stack:
+                for target, value in changes:
+                    stack.enter_context(patch(target, value))
+                found = [_bag_scores(task, columns, rate, seed) for seed in range(3)]
+            means, spread = np.mean(found, axis=0), np.std(found, axis=0, ddof=1)
+            print(
+                f"bag: {folder.name}: {name}: {task.metric} {means[0]:.4f} ± "
+                f"{spread[0]:.4f}, log loss {means[1]:.4f} ± {spread[1]:.4f}",
+                flush=True,
+            )
+    clear_pool()
+
+
+def _bag_scores(task, columns, rate, seed):
+    model = Classifier(early_stopping=True, random_state=seed)
+    names = ModalityTransformer().fit(task.train[columns]).specs_
+    model.encoders = [(name, EmbeddingBagEncoder(dropout=rate)) for name in names]
+    score = task.score(model, columns)
+    probabilities = model.predict_proba(task.test[columns])
+    return score, log_loss(task.y_test, probabilities, labels=model.classes_)
 
 
 def _pooled(array):
@@ -304,6 +371,7 @@ def main():
     if options.data:
         experiments |= {
             "text": partial(text, options.data),
+            "bag": partial(bag, options.data),
             "audio": partial(audio, options.data),
         }
     print(setting())

@@ -161,7 +161,7 @@ def assert_redrawable(network: keras.Model) -> None:
 
 
 def test_discovery_finds_the_core_components():
-    core = {"cnn", "embedding_bag", "mlp", "rnn", "transformer"}
+    core = {"cnn", "embedding_bag", "mlp", "rnn", "text_cnn", "transformer"}
     assert core <= set(ENCODERS)
     assert {"concat", "gated", "late", "mean"} <= set(FUSIONS)
 

@@ -92,7 +92,7 @@ def embed_tokens(x: Any, spec: ModalitySpec, embedding_dim: int) -> tuple[Any, A
     return table(x), observed
 
 
-def project(x: Any, units: int, name: str) -> Any:
+def project(x: Any, units: int, name: str, epsilon: float = 1e-3) -> Any:
     """End an encoder: every modality arrives at the fusion at the same scale.
 
     ``LayerNorm(W x + b)`` with W of shape (d, units): each embedding then has
@@ -106,10 +106,13 @@ def project(x: Any, units: int, name: str) -> Any:
         Number of units of the embedding.
     name : str
         Prefix of the layers' names.
+    epsilon : float, default=1e-3
+        What the variance is increased by: what varies less stays small.
 
     Returns
     -------
     embedding : KerasTensor of shape (batch, units)
     """
     x = keras.layers.Dense(units, name=f"{name}_project")(x)
-    return keras.layers.LayerNormalization(name=f"{name}_embedding")(x)
+    norm = keras.layers.LayerNormalization(epsilon=epsilon, name=f"{name}_embedding")
+    return norm(x)

@@ -9,17 +9,23 @@ import keras
 from skmm.encoders._base import Encoder
 from skmm.encoders._parts import embed_tokens, project
 from skmm.frame import ModalitySpec
-from skmm.layers import MaskedPooling
+from skmm.layers import RankedPooling
 
 __all__ = ["EmbeddingBagEncoder"]
+
+# Vectors of tokens start small. Were a row brought to full size from the start, a few
+# hundred texts would be learned by heart.
+EPSILON = 1.0
 
 
 class EmbeddingBagEncoder(Encoder):
     """Look every token up in a table and pool what is found.
 
-    ``h = LayerNorm(W sum_t E[x_t] / sqrt(n) + b)`` with token ids x of shape
-    (batch, t), of which n are no padding, E of shape (vocabulary, embedding_dim) and
-    h of shape (batch, units). The order of tokens is lost but for what n-grams keep.
+    ``h = LayerNorm(W sum_t w_t E[x_t] / sqrt(sum_t w_t^2) + b)``, ``w_t = 1 + log x_t``
+    with token ids x of shape (batch, t), the most frequent token's being 1, E of shape
+    (vocabulary, embedding_dim) and h of shape (batch, units); padding weighs 0. The
+    normalisation adds 1 to the variance. The order of tokens is lost but for what
+    n-grams keep.
 
     Parameters
     ----------
@@ -27,7 +33,7 @@ class EmbeddingBagEncoder(Encoder):
         Number of units of the embedding, 1 or more.
     embedding_dim : int, default=64
         Number of numbers in a token's vector, 1 or more.
-    dropout : float, default=0.2
+    dropout : float, default=0.5
         Share of the tokens that are dropped in training, 0 to 1.
 
     See Also
@@ -38,6 +44,8 @@ class EmbeddingBagEncoder(Encoder):
     ----------
     Joulin, Grave, Bojanowski and Mikolov (2017). Bag of Tricks for Efficient Text
     Classification. EACL, section 2.
+    Spärck Jones (1972). A Statistical Interpretation of Term Specificity and Its
+    Application in Retrieval. Journal of Documentation 28 (rare terms weigh more).
 
     Examples
     --------
@@ -53,17 +61,17 @@ class EmbeddingBagEncoder(Encoder):
 
     ranks: ClassVar[tuple[int, ...]] = (1,)
 
-    def __init__(self, units: int = 64, embedding_dim: int = 64, dropout: float = 0.2):
+    def __init__(self, units: int = 64, embedding_dim: int = 64, dropout: float = 0.5):
         self.units = units
         self.embedding_dim = embedding_dim
         self.dropout = dropout
 
     def encode(self, x: Any, spec: ModalitySpec) -> Any:
         """Add the layers; returns (batch, units)."""
-        tokens, observed = embed_tokens(x, spec, self.embedding_dim)
+        tokens, _ = embed_tokens(x, spec, self.embedding_dim)
         # One draw for a whole token: its vector stays or goes.
         dropout = keras.layers.Dropout(
             self.dropout, noise_shape=(None, None, 1), name=f"{spec.name}_dropout"
         )
-        bag = MaskedPooling("sqrt", name=f"{spec.name}_pool")(dropout(tokens), observed)
-        return project(bag, self.units, spec.name)
+        bag = RankedPooling(name=f"{spec.name}_pool")(dropout(tokens), x)
+        return project(bag, self.units, spec.name, EPSILON)

@@ -36,7 +36,7 @@ class SeriesEncoder(Encoder):
         Number of units of each hidden layer behind the summaries.
     dropout : float, default=0.3
         Share of each hidden layer's units that are dropped in training, 0 to 1; of
-        the summaries themselves a third of that.
+        the summaries, and of what was convolved, a third of that.
     filters : int, default=16
         Number of filters of the first convolution, as in `CNNEncoder`; 0 leaves the
         convolutions out.
@@ -91,7 +91,8 @@ class SeriesEncoder(Encoder):
             found = hidden(found)
             found = layers.Dropout(self.dropout, name=f"{name}_dropout_{i}")(found)
         if self.filters:
-            shapes = CNNEncoder(self.units, self.filters, self.kernel_size)
+            sizes = (self.units, self.filters, self.kernel_size)
+            shapes = CNNEncoder(*sizes, dropout=self.dropout / 3)
             parts = [found, shapes.encode(x, spec)]
             found = layers.Concatenate(name=f"{spec.name}_joined")(parts)
         return project(found, self.units, f"{spec.name}_series")

@@ -7,7 +7,14 @@ pandas.
 
 from skmm.layers._embedding import CategoryEmbedding, PositionEmbedding, TokenEmbedding
 from skmm.layers._folding import FoldAxis, UnfoldAxis
-from skmm.layers._missing import AbsentEmbedding, MaskedPooling, MaskMissing, Observed
+from skmm.layers._missing import (
+    AbsentEmbedding,
+    MaskedPooling,
+    MaskMissing,
+    MaskPadding,
+    Observed,
+    RankedPooling,
+)
 from skmm.layers._mixture import Mixture, OpinionPool
 from skmm.layers._summary import SeriesSummary
 
@@ -16,11 +23,13 @@ __all__ = [
     "CategoryEmbedding",
     "FoldAxis",
     "MaskMissing",
+    "MaskPadding",
     "MaskedPooling",
     "Mixture",
     "Observed",
     "OpinionPool",
     "PositionEmbedding",
+    "RankedPooling",
     "SeriesSummary",
     "TokenEmbedding",
     "UnfoldAxis",

@@ -10,7 +10,14 @@ from keras import ops
 
 from skmm.layers._register import Shape, register
 
-__all__ = ["AbsentEmbedding", "MaskMissing", "MaskedPooling", "Observed"]
+__all__ = [
+    "AbsentEmbedding",
+    "MaskMissing",
+    "MaskPadding",
+    "MaskedPooling",
+    "Observed",
+    "RankedPooling",
+]
 
 
 @register
@@ -108,6 +115,22 @@ class MaskMissing(keras.layers.Layer):
 
 
 @register
+class MaskPadding(keras.layers.Layer):
+    """Turn what stands at padding into zeros: ``where(o, x, 0)``.
+
+    x has shape (batch, t, d), o has shape (batch, t).
+    """
+
+    def call(self, x: Any, observed: Any) -> Any:
+        """Return `x`, zero where not `observed`."""
+        return ops.where(ops.expand_dims(observed, -1), x, 0.0)
+
+    def compute_output_shape(self, x_shape: Shape, observed_shape: Shape) -> Shape:
+        """Return the shape of `x`."""
+        return x_shape
+
+
+@register
 class Observed(keras.layers.Layer):
     """Tell which steps, tokens, windows or images hold anything.
 
@@ -199,3 +222,26 @@ class MaskedPooling(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs."""
         return {**super().get_config(), "mode": self.mode}
+
+
+@register
+class RankedPooling(keras.layers.Layer):
+    """Pool vectors of tokens, of which rare ones weigh more.
+
+    ``sum_t w_t x_t / sqrt(sum_t w_t^2)``, ``w_t = 1 + log i_t``, with x of shape
+    (batch, t, d) and token ids i of shape (batch, t), the most frequent token's being
+    1; w is 0 at padding, where i is 0. By Zipf's law frequency falls as the inverse of
+    the rank, so that w is the inverse document frequency up to a factor.
+    """
+
+    def call(self, x: Any, ids: Any) -> Any:
+        """Return (batch, d); 0 where nothing but padding is."""
+        ranks = ops.cast(ids, x.dtype)
+        weight = ops.where(ranks > 0, 1 + ops.log(ops.maximum(ranks, 1)), 0.0)
+        total = ops.sum(x * ops.expand_dims(weight, -1), axis=1)
+        size = ops.sqrt(ops.sum(weight * weight, axis=1, keepdims=True))
+        return total / ops.maximum(size, 1.0)
+
+    def compute_output_shape(self, x_shape: Shape, ids_shape: Shape) -> Shape:
+        """Return (batch, d)."""
+        return (x_shape[0], x_shape[-1])

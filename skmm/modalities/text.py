@@ -1,68 +1,42 @@
-"""Text: words and word n-grams of one or several columns as rows of ids."""
+"""Text: n-grams of words, and of characters, of text columns as rows of ids."""
 
 from __future__ import annotations
 
-import hashlib
-import re
-import unicodedata
-from array import array
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from skmm.exceptions import ModalityError
 from skmm.frame import ModalitySpec
 from skmm.modalities._base import Encoded, Modality
-from skmm.modalities._columns import BOOLEANS, NUMBERS, cells, refuse, show
+from skmm.modalities._words import hash_words, text_cells
 
 __all__ = ["TextModality"]
 
-# Signs that are a word each: pictographs, kana, Chinese characters.
-_SIGN = (
-    "\u2600-\u27bf\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\U0001f300-\U0001faff\U00020000-\U0003ffff"
-)
-# Accents and vowel signs are letters too, which Python's \w leaves out: without them
-# Hindi or Thai words would fall apart.
-_MARK = "".join(
-    char
-    for char in map(chr, range(0x300, 0x1B00))
-    if unicodedata.category(char)[0] == "M"
-)
-_WORD = rf"[^\W{_SIGN}]+(?:[{_MARK}]+[^\W{_SIGN}]*)*"
-_TOKEN = re.compile(
-    rf"\[\w+\]"  # placeholders such as [MASK]
-    rf"|[{_SIGN}]"
-    rf"|\d+(?:[.,]\d+)+"  # 37.5 is one number
-    rf"|{_WORD}(?:'{_WORD})*"  # don't is one word
-)
-PART = 10_000  # texts that are worth a process of their own
 _ODD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio: spreads bits
 
 
 class _Grams(NamedTuple):
-    """Hashed n-grams of all rows: single words in reading order, then pairs, ..."""
+    """Hashed n-grams of all rows: words in order, pairs, ..., then those of letters."""
 
     rows: NDArray  # of int64, shape (n_grams,)
     hashes: NDArray  # of uint32, shape (n_grams,)
 
 
 class TextModality(Modality):
-    """Words and word n-grams of one or several text columns as rows of ids.
+    """N-grams of words, and of characters, of text columns as rows of ids.
 
     Texts become tokens: words of any script, numbers, Chinese characters and
     pictographs one by one, ``[MASK]`` and the like whole. Known n-grams of the
-    training rows have ids from 1; a row lists the ids of its words in reading
-    order, then of its pairs of words, and so on; 0 fills the rest. n-grams that
-    training did not know are left out: the model has learned nothing of them.
-    No n-gram reaches from one column into the next.
+    training rows have ids from 1, the most frequent first; a row lists the ids of its
+    words in reading order, then of its pairs of words, and so on; 0 fills the rest.
+    n-grams that training did not know are left out: the model has learned nothing of
+    them. No n-gram reaches from one column into the next.
 
     Parameters
     ----------
@@ -79,11 +53,17 @@ class TextModality(Modality):
         longest training row needs.
     lowercase : bool, default=True
         Whether upper and lower case are one.
+    char_range : tuple of (int, int) or None, default=None
+        Smallest and largest number of characters in the n-grams that words are cut
+        into, beside those of words: misspelt names then share most ids with the
+        right ones. The ends of a word count as a character each. ``(3, 5)`` suits
+        names and other dirty categories; None cuts no words.
 
     Attributes
     ----------
     vocabulary_ : ndarray of uint32, shape (n_features,)
-        Hashes of the known n-grams, ascending; the i-th has id i + 1.
+        Hashes of the known n-grams, those of most training rows first; the i-th has
+        id i + 1.
     n_tokens_ : int
         Width of the array.
 
@@ -95,6 +75,8 @@ class TextModality(Modality):
 
     References
     ----------
+    Bojanowski, Grave, Joulin and Mikolov (2017). Enriching Word Vectors with Subword
+    Information. TACL 5, section 3.2 (n-grams of characters within marked ends).
     Joulin, Grave, Bojanowski and Mikolov (2017). Bag of Tricks for Efficient Text
     Classification. EACL, section 2.2 (hashed word n-grams).
 
@@ -119,12 +101,14 @@ class TextModality(Modality):
         min_df: int = 2,
         max_tokens: int = 256,
         lowercase: bool = True,
+        char_range: tuple[int, int] | None = None,
     ):
         self.ngram_range = ngram_range
         self.max_features = max_features
         self.min_df = min_df
         self.max_tokens = max_tokens
         self.lowercase = lowercase
+        self.char_range = char_range
 
     def fit(
         self,
@@ -149,17 +133,42 @@ class TextModality(Modality):
         self, X: pd.DataFrame, *, on_error: str = "raise", n_jobs: int | None = None
     ) -> Encoded:
         """List the ids of each row's known n-grams."""
+        rows, ids, present = self.known(X, on_error, n_jobs)
+        places = np.arange(len(rows)) - np.searchsorted(rows, rows)
+        fits = places < self.n_tokens_
+        array = np.zeros((len(X), self.n_tokens_), dtype=np.int32)
+        array[rows[fits], places[fits]] = ids[fits]
+        return Encoded(array, present)
+
+    def known(
+        self, X: pd.DataFrame, on_error: str = "raise", n_jobs: int | None = None
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        """List all known n-grams, however many a row has.
+
+        Parameters
+        ----------
+        X : pandas.DataFrame of shape (n_samples, n_columns)
+            The columns that `fit` saw.
+        on_error : {"raise", "missing"}, default="raise"
+            What an unreadable cell does: raise `CellError`, or count as missing.
+        n_jobs : int or None, default=None
+            Number of processes that find words.
+
+        Returns
+        -------
+        rows : ndarray of int64, shape (n_grams,)
+            Row of each n-gram, ascending.
+        ids : ndarray of int64, shape (n_grams,)
+            Its id.
+        present : ndarray of bool, shape (n_samples,)
+            Which rows have text.
+        """
         check_is_fitted(self)
         grams, present = self._read(X, on_error, n_jobs)
         ids = _look_up(self.vocabulary_, grams.hashes)
         known = np.flatnonzero(ids)
         known = known[np.argsort(grams.rows[known], kind="stable")]
-        rows = grams.rows[known]
-        places = np.arange(len(rows)) - np.searchsorted(rows, rows)
-        fits = places < self.n_tokens_
-        array = np.zeros((len(X), self.n_tokens_), dtype=np.int32)
-        array[rows[fits], places[fits]] = ids[known[fits]]
-        return Encoded(array, present)
+        return grams.rows[known], ids[known], present
 
     def spec(self, name: str) -> ModalitySpec:
         """Describe the array that `transform` returns."""
@@ -176,25 +185,24 @@ class TextModality(Modality):
     def _check_parameters(self) -> None:
         for parameter in ("max_features", "min_df", "max_tokens"):
             check_scalar(getattr(self, parameter), parameter, int, min_val=1)
-        low, high = self.ngram_range
-        if not 1 <= low <= high:
-            raise ValueError(
-                f"ngram_range must be two counts of words, the first from 1 to the "
-                f"second; got {self.ngram_range!r}."
-            )
+        _check_range("ngram_range", self.ngram_range, "words")
+        if self.char_range is not None:
+            _check_range("char_range", self.char_range, "characters")
 
     def _read(
         self, X: pd.DataFrame, on_error: str, n_jobs: int | None
     ) -> tuple[_Grams, NDArray]:
         """Hash the n-grams of all rows, and tell which rows have text."""
-        columns = [_texts(X.iloc[:, j], on_error) for j in range(X.shape[1])]
+        columns = [text_cells(X.iloc[:, j], on_error) for j in range(X.shape[1])]
         by_row = list(chain.from_iterable(zip(*columns, strict=True)))
-        lengths, hashes = _hash_words(by_row, self.lowercase, n_jobs)
-        texts = np.repeat(np.arange(len(lengths)), lengths)
+        words, letters = hash_words(by_row, self.lowercase, self.char_range, n_jobs)
+        texts, hashes = words.texts(), words.hashes
         rows, parts = [np.zeros(0, np.int64)], [np.zeros(0, np.uint32)]
         for starts, grams in self._ngrams(hashes, texts):
             rows.append(texts[starts] // X.shape[1])
-            parts.append((grams >> np.uint64(32)).astype(np.uint32))
+            parts.append(_short(grams))
+        rows.append(letters.texts() // X.shape[1])
+        parts.append(_short(letters.hashes))
         has_text = np.array([[bool(text) for text in c] for c in columns], dtype=bool)
         present = np.any(has_text.reshape(X.shape[::-1]), axis=0)
         return _Grams(np.concatenate(rows), np.concatenate(parts)), present
@@ -220,70 +228,27 @@ class TextModality(Modality):
         pairs, _ = np.unique(pairs, return_counts=True)
         hashes, counts = np.unique(pairs.astype(np.uint32), return_counts=True)
         order = np.argsort(-counts, kind="stable")[: self.max_features]
-        return np.sort(hashes[order[counts[order] >= self.min_df]])
+        return hashes[order[counts[order] >= self.min_df]]
 
 
-def _hash_words(
-    texts: list[str | None], lowercase: bool, n_jobs: int | None
-) -> tuple[NDArray, NDArray]:
-    """Hash the words of many texts, in processes where there are enough of them.
-
-    Threads would wait for each other: finding words holds Python's lock.
-    """
-    n_parts = min(effective_n_jobs(n_jobs), len(texts) // PART + 1)
-    step = -(-len(texts) // n_parts) or 1
-    parts = [texts[start : start + step] for start in range(0, len(texts), step)]
-    found = Parallel(n_jobs=n_parts)(
-        delayed(_words_of)(part, lowercase) for part in parts or [[]]
-    )
-    lengths, hashes = zip(*found, strict=True)
-    return np.concatenate(lengths), np.concatenate(hashes)
+def _check_range(name: str, given: tuple[int, int], what: str) -> None:
+    low, high = given
+    if not 1 <= low <= high:
+        raise ValueError(
+            f"{name} must be two counts of {what}, the first from 1 to the second; "
+            f"got {given!r}."
+        )
 
 
-def _words_of(texts: list[str | None], lowercase: bool) -> tuple[NDArray, NDArray]:
-    """Give each text's number of words, and the hashes of all of them."""
-    lengths, hashes = array("q"), array("Q")
-    hash_of = _Hashes().__getitem__
-    for text in texts:
-        words = _tokens(text, lowercase) if text else []
-        lengths.append(len(words))
-        hashes.extend(map(hash_of, words))
-    return np.array(lengths, np.int64), np.array(hashes, np.uint64)
-
-
-def _tokens(text: str, lowercase: bool) -> list[str]:
-    text = unicodedata.normalize("NFKC", text).replace("\u2019", "'")
-    return _TOKEN.findall(text.lower() if lowercase else text)
-
-
-class _Hashes(dict):
-    """64-bit hash of each token, computed at its first look-up."""
-
-    def __missing__(self, token: str) -> int:
-        digest = hashlib.blake2b(token.encode(), digest_size=8).digest()
-        self[token] = int.from_bytes(digest, "little")
-        return self[token]
+def _short(hashes: NDArray) -> NDArray:
+    return (hashes >> np.uint64(32)).astype(np.uint32)
 
 
 def _look_up(vocabulary: NDArray, hashes: NDArray) -> NDArray:
     """Ids from 1, and 0 for what is not in the vocabulary."""
     if not len(vocabulary):
         return np.zeros(len(hashes), dtype=np.int64)
-    place = np.minimum(np.searchsorted(vocabulary, hashes), len(vocabulary) - 1)
-    return np.where(vocabulary[place] == hashes, place + 1, 0)
-
-
-def _texts(column: pd.Series, on_error: str) -> list[str | None]:
-    """Give a column's strings, None where missing."""
-    values, gaps = cells(column)
-    strings = np.fromiter((isinstance(v, str) for v in values), bool, len(values))
-    bad = ~strings & ~gaps
-    for row in np.flatnonzero(bad):
-        if isinstance(values[row], (*NUMBERS, *BOOLEANS)):
-            raise ModalityError(
-                f"column {column.name!r}, row {row}: the column is declared as text "
-                f"but holds numbers (got {show(values[row])}); declare it tabular, "
-                "or convert it with astype(str)."
-            )
-    refuse(column, bad, "a string (bytes: decode them; lists: join them)", on_error)
-    return [v if ok else None for v, ok in zip(values, strings & ~gaps, strict=True)]
+    order = np.argsort(vocabulary)
+    ascending = vocabulary[order]
+    place = np.minimum(np.searchsorted(ascending, hashes), len(vocabulary) - 1)
+    return np.where(ascending[place] == hashes, order[place] + 1, 0)

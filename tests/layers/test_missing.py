@@ -103,3 +103,24 @@ def test_pooling_over_nothing_is_zero(mode):
 def test_everything_is_observed_unless_told():
     x = values(2, 3, 4)
     np.testing.assert_allclose(layers.MaskedPooling()(x), x.mean(1), rtol=1e-5)
+
+
+def test_what_stands_at_padding_becomes_zero():
+    x = np.ones((1, 2, 3), "float32")
+    out = layers.MaskPadding()(x, np.array([[True, False]]))
+    np.testing.assert_array_equal(out, [[[1, 1, 1], [0, 0, 0]]])
+
+
+def test_rare_tokens_weigh_more_and_padding_nothing():
+    x = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
+    ids = np.array([[1, 20, 0], [0, 0, 0]])
+    weight = np.array([1, 1 + np.log(20)])
+    expected = weight @ x[0, :2] / np.linalg.norm(weight)
+    out = layers.RankedPooling()(x, ids)
+    np.testing.assert_allclose(out, [expected, np.zeros(4)], rtol=1e-5)
+
+
+def test_a_token_on_its_own_is_its_vector_however_frequent():
+    x = np.ones((2, 1, 4), "float32")
+    out = layers.RankedPooling()(x, np.array([[1], [5000]]))
+    np.testing.assert_allclose(out, x[:, 0], rtol=1e-6)

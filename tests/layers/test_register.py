@@ -16,10 +16,12 @@ LAYERS = {
     "CategoryEmbedding": ({"cardinalities": (2, 3)}, [(2, 4)]),
     "FoldAxis": ({}, [(2, 3, 4)]),
     "MaskMissing": ({"indicator": "missing"}, [(2, 3)]),
+    "MaskPadding": ({}, [(2, 3, 4), (2, 3)]),
     "MaskedPooling": ({"mode": "sqrt"}, [(2, 3, 4)]),
     "Observed": ({"window": (2,)}, [(2, 3, 4)]),
     "PositionEmbedding": ({}, [(2, 3, 4)]),
     "SeriesSummary": ({"n_parts": 2}, [(2, 7, 3)]),
+    "RankedPooling": ({}, [(2, 3, 4), (2, 3)]),
     "TokenEmbedding": ({"input_dim": 5, "output_dim": 3}, [(2, 4)]),
     "UnfoldAxis": ({"size": 2}, [(4, 3)]),
 }

@@ -6,14 +6,12 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 
 from skmm.exceptions import CellError, MissingModalityWarning, ModalityError
 from skmm.frame import ModalityFrame
-from skmm.modalities import text
 from skmm.modalities.text import TextModality
 
 NOTES = [
@@ -93,29 +91,6 @@ def test_columns_of_one_row_are_read_one_after_the_other():
     assert encoded.present.all()
 
 
-@pytest.mark.parametrize(
-    ("written", "tokens"),
-    [
-        ("Don't stop—it\u2019s 5 o'clock!", ["don't", "stop", "it's", "5", "o'clock"]),
-        ("37.5 °C, 1,000.25; 2024-01-31", "37.5 c 1,000.25 2024 01 31".split()),
-        ("[MASK] has a mask", ["[mask]", "has", "a", "mask"]),
-        ("我喜欢hello世界", ["我", "喜", "欢", "hello", "世", "界"]),
-        ("ねこ neko", ["ね", "こ", "neko"]),
-        ("한국어 문장", ["한국어", "문장"]),
-        ("हिन्दी भाषा", ["हिन्दी", "भाषा"]),
-        ("ไม่ ดี", ["ไม่", "ดี"]),
-        ("cafe\u0301 CAFÉ", ["café", "café"]),
-        ("\uff21\uff22\uff23\uff11\uff12", ["abc12"]),
-        ("great😀👍", ["great", "😀", "👍"]),
-        ("snake_case x1", ["snake_case", "x1"]),
-        ("... !? --", []),
-        ("null\0byte\ud800", ["null", "byte"]),
-    ],
-)
-def test_tokens_are_words_in_any_script(written, tokens):
-    assert text._tokens(written, lowercase=True) == tokens
-
-
 def test_case_is_kept_when_asked():
     X = notes("Apple apple")
     assert len(set(ids(TextModality(min_df=1).fit(X), X)[0][:2])) == 1
@@ -128,6 +103,76 @@ def test_the_array_is_as_wide_as_the_longest_training_row_needs():
     text = TextModality().fit(X)
     assert text.spec("note").shape == (5,)
     assert text.transform(notes("a b c " * 100)).array.shape == (1, 5)
+
+
+def test_the_more_rows_hold_an_ngram_the_lower_its_id():
+    X = notes("rare seldom often", "seldom often", "often", "often")
+    text = TextModality(min_df=1, ngram_range=(1, 1)).fit(X)
+    assert ids(text, notes("rare seldom often")) == [[3, 2, 1]]
+
+
+@pytest.mark.parametrize("char_range", [(3, 5), (2, 2), (1, 4)])
+def test_ngrams_of_characters_are_those_of_scikit_learn(char_range):
+    cells = ["pfizer corp", "Pfizer", "pfiser", "a"]
+    words = CountVectorizer(token_pattern=r"\w+", ngram_range=(1, 2))
+    letters = CountVectorizer(analyzer="char_wb", ngram_range=char_range)
+    bags = [bag.fit_transform(cells).toarray() for bag in (words, letters)]
+    text = TextModality(min_df=1, char_range=char_range).fit(notes(*cells))
+    array = text.transform(notes(*cells)).array
+    size = text.spec("note").vocabulary_size
+    counts = [np.bincount(row, minlength=size)[1:] for row in array]
+    # scikit-learn lists a short word again as an n-gram with both its ends.
+    expected = {tuple(column) for column in np.hstack(bags).T}
+    assert {tuple(column) for column in np.array(counts).T} <= expected
+    longest = sum(bag[0].sum() for bag in bags)
+    assert len(ids(text, notes(cells[0]))[0]) == longest
+
+
+def test_ngrams_of_characters_stand_behind_those_of_words():
+    words = TextModality(min_df=1).fit(notes("ab cd"))
+    both = TextModality(min_df=1, char_range=(2, 3)).fit(notes("ab cd"))
+    n_words = len(ids(words, notes("ab cd"))[0])
+    assert n_words == 3
+    shuffled = ids(both, notes("cd ab"))[0]
+    straight = ids(both, notes("ab cd"))[0]
+    assert shuffled[:2] == straight[1::-1]
+    assert sorted(shuffled[2:]) == sorted(straight[3:])
+    assert len(straight) == n_words + 2 * (3 + 2)
+
+
+CLEAN = {
+    "english": "ibuprofen paracetamol amoxicillin metformin atorvastatin",
+    "german": "Kopfschmerzen Rückenschmerzen Bluthochdruck Erkältung Lungenentzündung",
+    "chinese": "北京大学医院 上海仁济医院 广州中山医院 成都华西医院 武汉同济医院",
+}
+
+
+def misspelt(name, rng):
+    """Swap two neighbours or leave one out, somewhere within."""
+    i = rng.integers(1, len(name) - 2)
+    if rng.random() < 0.5:
+        return name[:i] + name[i + 1] + name[i] + name[i + 2 :]
+    return name[:i] + name[i + 1 :]
+
+
+@pytest.mark.parametrize("language", CLEAN)
+def test_misspelt_names_lie_nearest_to_the_right_ones(language):
+    names = CLEAN[language].split()
+    rng = np.random.default_rng(0)
+    dirty = [misspelt(name, rng) for name in names for _ in range(20)]
+    truth = np.repeat(np.arange(len(names)), 20)
+    right = {}
+    for chars in (None, (2, 4)):
+        text = TextModality(min_df=1, char_range=chars).fit(notes(*names))
+        bags = [np.zeros((len(X), 999)) for X in (names, dirty)]
+        for bag, X in zip(bags, (names, dirty), strict=True):
+            for row, known in zip(bag, ids(text, notes(*X)), strict=True):
+                row[known] = 1 / np.sqrt(max(len(known), 1))
+        near = (bags[1] @ bags[0].T).argmax(axis=1)
+        right[chars] = np.mean(near == truth)
+    assert right[2, 4] > 0.95
+    if language != "chinese":  # whose characters are words
+        assert right[None] < 0.3
 
 
 def test_max_tokens_cuts_the_pairs_before_the_words():
@@ -240,6 +285,7 @@ def test_ids_do_not_depend_on_row_order_or_on_python_hashing():
     [
         ({"ngram_range": (2, 1)}, ValueError),
         ({"ngram_range": (0, 1)}, ValueError),
+        ({"char_range": (3, 2)}, ValueError),
         ({"max_features": 0}, ValueError),
         ({"min_df": 0.5}, TypeError),
         ({"max_tokens": 0}, ValueError),
@@ -275,18 +321,3 @@ def test_the_frame_is_left_as_it_was():
     before = X.copy(deep=True)
     TextModality().fit(X).transform(X)
     pd.testing.assert_frame_equal(X, before)
-
-
-def test_two_processes_read_as_one(monkeypatch):
-    monkeypatch.setattr(text, "PART", 3)
-    rng = np.random.default_rng(0)
-    words = np.array(["Fieber", "cough", "\u53d1\u70e7", "don't", "37.5", ""])
-    notes = [" ".join(rng.choice(words, 5)) for _ in range(31)]
-    X = pd.DataFrame({"note": notes, "more": [*notes[1:], None]})
-    alone = TextModality(min_df=1).fit(X)
-    both = TextModality(min_df=1).fit(X, n_jobs=2)
-    assert_array_equal(alone.vocabulary_, both.vocabulary_)
-    for rows in (X, X[:1], X[:0]):
-        one, two = alone.transform(rows), both.transform(rows, n_jobs=2)
-        assert_array_equal(one.array, two.array)
-        assert_array_equal(one.present, two.present)
