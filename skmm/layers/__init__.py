@@ -5,20 +5,31 @@ Each is serialisable, and each weight ``w`` has its initializer in the attribute
 pandas.
 """
 
+from skmm.layers._augment import AugmentImage, AugmentSpectrogram
 from skmm.layers._embedding import CategoryEmbedding, PositionEmbedding, TokenEmbedding
 from skmm.layers._folding import FoldAxis, UnfoldAxis
 from skmm.layers._missing import AbsentEmbedding, MaskedPooling, MaskMissing, Observed
 from skmm.layers._mixture import Mixture
+from skmm.layers._statistics import (
+    LocalMoments,
+    OrientedGradients,
+    StatisticsPooling,
+)
 
 __all__ = [
     "AbsentEmbedding",
+    "AugmentImage",
+    "AugmentSpectrogram",
     "CategoryEmbedding",
     "FoldAxis",
+    "LocalMoments",
     "MaskMissing",
     "MaskedPooling",
     "Mixture",
     "Observed",
+    "OrientedGradients",
     "PositionEmbedding",
+    "StatisticsPooling",
     "TokenEmbedding",
     "UnfoldAxis",
 ]

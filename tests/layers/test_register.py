@@ -13,11 +13,15 @@ def values(*shape, seed=0):
 
 LAYERS = {
     "AbsentEmbedding": ({"index": 1}, [(2, 3), (2, 2)]),
+    "AugmentImage": ({"shift": 0.3, "flip": True, "erase": 0.2}, [(2, 4, 4, 1)]),
+    "AugmentSpectrogram": ({"time": 0.3, "n_masks": 1}, [(2, 4, 4, 1)]),
     "CategoryEmbedding": ({"cardinalities": (2, 3)}, [(2, 4)]),
     "FoldAxis": ({}, [(2, 3, 4)]),
+    "LocalMoments": ({"cells": (2, 3)}, [(2, 5, 6, 2)]),
     "MaskMissing": ({"indicator": "missing"}, [(2, 3)]),
     "MaskedPooling": ({"mode": "sqrt"}, [(2, 3, 4)]),
     "Observed": ({"window": (2,)}, [(2, 3, 4)]),
+    "OrientedGradients": ({"cells": (2, 3)}, [(2, 5, 6, 2)]),
     "PositionEmbedding": ({}, [(2, 3, 4)]),
     "TokenEmbedding": ({"input_dim": 5, "output_dim": 3}, [(2, 4)]),
     "UnfoldAxis": ({"size": 2}, [(4, 3)]),
@@ -25,7 +29,7 @@ LAYERS = {
 
 
 def test_every_layer_with_parameters_is_tried():
-    assert {*LAYERS, "Mixture"} == set(layers.__all__)
+    assert {*LAYERS, "Mixture", "StatisticsPooling"} == set(layers.__all__)
 
 
 @pytest.mark.parametrize("name", LAYERS)
