@@ -2,10 +2,10 @@
 
     python benchmarks/choices.py [--only NAME] [--data FOLDER]
 
-`text`, `bag` and `audio` read the datasets of FOLDER as benchmarks/accuracy.py does,
-and are left out without it; the others need nothing. Alternatives run interleaved in
-one process; figures are medians over the runs, or mean ± standard
-deviation over seeds.
+`text`, `bag`, `audio` and `pictures` read the datasets of FOLDER as
+benchmarks/accuracy.py does, and are left out without it; the others need nothing.
+Alternatives run interleaved in one process; figures are medians over the runs, or mean
+± standard deviation over seeds.
 """
 
 import argparse
@@ -43,8 +43,12 @@ from skmm import (
 )
 from skmm import MultimodalClassifier as Classifier
 from skmm.datasets import load_spoken_digits, make_multimodal_classification
+from skmm.encoders.cnn import CNNEncoder
+from skmm.encoders.crnn import CRNNEncoder
 from skmm.encoders.embedding_bag import EmbeddingBagEncoder
 from skmm.encoders.mlp import MLPEncoder
+from skmm.encoders.patch_mixer import PatchMixerEncoder
+from skmm.encoders.resnet import ResNetEncoder
 from skmm.modalities.audio import AudioModality
 from skmm.modalities.text import TextModality
 from skmm.training import clear_pool
@@ -60,6 +64,7 @@ NAMES = (
     "text",
     "bag",
     "audio",
+    "pictures",
 )
 
 
@@ -275,6 +280,38 @@ def audio(data):
                 print(f"audio: {name}: {n_mels} bands, {steps} steps: {score:.3f}")
 
 
+def pictures(data):
+    """Score image and audio encoders on their columns alone: one seed, one split."""
+    encoders = {
+        "cnn": CNNEncoder(),
+        "without statistics": CNNEncoder(statistics=False),
+        "masked": CNNEncoder(augment=("mask",)),
+        "shifted": CNNEncoder(augment=("shift",)),
+        "resnet": ResNetEncoder(),
+        "patch mixer": PatchMixerEncoder(),
+        "crnn": CRNNEncoder(),
+    }
+    columns = {"esc10": "audio", "avmnist": "image", "covid_cxr": "image"}
+    for folder, column in columns.items():
+        for name, encoder in encoders.items():
+            if "mask" in getattr(encoder, "augment", ()) and column == "image":
+                continue
+            if "shift" in getattr(encoder, "augment", ()) and column == "audio":
+                continue
+            scores, seconds = [], []
+            for task in tasks(data / folder):
+                started = time.process_time()
+                model = Classifier(encoders=[(column, encoder)], random_state=0)
+                model.fit(task.train[[column]], task.y_train)
+                seconds.append(time.process_time() - started)
+                scores.append(model.score(task.test[[column]], task.y_test))
+            print(
+                f"pictures: {folder}, {column}: {name}: accuracy {np.mean(scores):.3f}"
+                f", {np.mean(seconds):.0f} s of CPU a fit",
+                flush=True,
+            )
+
+
 def _step(X, y, encoder, size, engine):
     """Microseconds of a training step, of a network that was trained before."""
     model = BaseNNClassifier(encoder, epochs=3, batch_size=size, engine=engine)
@@ -373,6 +410,7 @@ def main():
             "text": partial(text, options.data),
             "bag": partial(bag, options.data),
             "audio": partial(audio, options.data),
+            "pictures": partial(pictures, options.data),
         }
     print(setting())
     for name, experiment in experiments.items():

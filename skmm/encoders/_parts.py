@@ -5,15 +5,42 @@ Must not import pandas.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from skmm.exceptions import ModalityError
 from skmm.frame import ModalitySpec
-from skmm.layers import MaskMissing, Observed, TokenEmbedding
+from skmm.layers import (
+    AugmentImage,
+    AugmentSpectrogram,
+    FoldAxis,
+    LocalMoments,
+    MaskedPooling,
+    MaskMissing,
+    Observed,
+    OrientedGradients,
+    TokenEmbedding,
+    UnfoldAxis,
+)
 
-__all__ = ["embed_tokens", "finite_numbers", "may_have_gaps", "project"]
+__all__ = [
+    "augmented",
+    "described",
+    "embed_tokens",
+    "filled",
+    "finite_numbers",
+    "may_have_gaps",
+    "normalized",
+    "pooled_set",
+    "project",
+    "scaled",
+    "unfolded",
+]
+
+MOMENTUM = 0.9  # of moving averages: small data makes few steps
 
 
 def may_have_gaps(spec: ModalitySpec) -> bool:
@@ -24,8 +51,8 @@ def may_have_gaps(spec: ModalitySpec) -> bool:
     return spec.dtype.startswith("float") and spec.kind != "tabular"
 
 
-def finite_numbers(x: Any, spec: ModalitySpec, indicator: str | None) -> Any:
-    """Turn bytes into numbers from -1 to 1, and NaN into 0.
+def scaled(x: Any, spec: ModalitySpec) -> Any:
+    """Turn bytes into numbers from -1 to 1; take other numbers as they come.
 
     Parameters
     ----------
@@ -33,12 +60,11 @@ def finite_numbers(x: Any, spec: ModalitySpec, indicator: str | None) -> Any:
         The modality's input. Images in float16 hold bytes and NaN.
     spec : ModalitySpec
         What the array holds.
-    indicator : {"observed", "missing", None}
-        What `MaskMissing` appends where there may be NaN.
 
     Returns
     -------
-    numbers : KerasTensor of shape (batch, ..., d) or (batch, ..., 2 * d)
+    numbers : KerasTensor of shape (batch, ..., d)
+        NaN is still there.
 
     Raises
     ------
@@ -52,9 +78,186 @@ def finite_numbers(x: Any, spec: ModalitySpec, indicator: str | None) -> Any:
         )
     if spec.dtype == "uint8" or (spec.kind == "image" and spec.dtype == "float16"):
         x = keras.layers.Rescaling(1 / 127.5, -1.0, name=f"{spec.name}_rescale")(x)
+    return x
+
+
+def filled(x: Any, spec: ModalitySpec, indicator: str | None) -> Any:
+    """Turn NaN into 0, where there may be any.
+
+    Parameters
+    ----------
+    x : KerasTensor of shape (batch, ..., d)
+        Numbers.
+    spec : ModalitySpec
+        What the array holds.
+    indicator : {"observed", "missing", None}
+        What `MaskMissing` appends.
+
+    Returns
+    -------
+    numbers : KerasTensor of shape (batch, ..., d) or (batch, ..., 2 * d)
+    """
     if may_have_gaps(spec):
         x = MaskMissing(indicator, name=f"{spec.name}_mask")(x)
     return x
+
+
+def finite_numbers(x: Any, spec: ModalitySpec, indicator: str | None) -> Any:
+    """Turn bytes into numbers from -1 to 1, and NaN into 0."""
+    return filled(scaled(x, spec), spec, indicator)
+
+
+def unfolded(x: Any, spec: ModalitySpec) -> tuple[Any, Any]:
+    """Lay several images of a row out as rows of their own, and bytes as numbers.
+
+    Parameters
+    ----------
+    x : KerasTensor of shape (batch, *spec.shape)
+        The modality's input.
+    spec : ModalitySpec
+        What the array holds.
+
+    Returns
+    -------
+    numbers : KerasTensor of shape (batch, ...) or (batch * k, ...)
+        NaN is still there.
+    seen : KerasTensor of bool, shape (batch, k), or None
+        Which of several images there are; None where all are, or it is one.
+    """
+    seen = None
+    if len(spec.shape) == 4:
+        if may_have_gaps(spec):
+            seen = Observed(3, name=f"{spec.name}_seen")(x)
+        x = FoldAxis(name=f"{spec.name}_fold")(x)
+    return scaled(x, spec), seen
+
+
+def pooled_set(x: Any, seen: Any, spec: ModalitySpec) -> Any:
+    """Take the mean over several images of a row; leave one image as it is.
+
+    Parameters
+    ----------
+    x : KerasTensor of shape (batch * k, d)
+        One vector for each image.
+    seen : KerasTensor or None
+        As `unfolded` returns it.
+    spec : ModalitySpec
+        What the array holds.
+
+    Returns
+    -------
+    pooled : KerasTensor of shape (batch, d)
+    """
+    if len(spec.shape) == 4:
+        x = UnfoldAxis(spec.shape[0], name=f"{spec.name}_unfold")(x)
+        x = MaskedPooling(name=f"{spec.name}_pool_set")(x, seen)
+    return x
+
+
+def augmented(x: Any, spec: ModalitySpec, augment: Sequence[str]) -> Any:
+    """Let training see an image or a spectrogram a little different each time.
+
+    Parameters
+    ----------
+    x : KerasTensor of shape (batch, height, width, channels)
+        Images, or spectrograms (batch, steps, bands, channels).
+    spec : ModalitySpec
+        What the array holds.
+    augment : sequence of str
+        For images any of ``"shift"``, ``"flip"`` and ``"erase"``, for spectrograms
+        ``"mask"``.
+
+    Returns
+    -------
+    augmented : KerasTensor of the shape of `x`
+
+    Raises
+    ------
+    ModalityError
+        If one of the names does not suit the modality.
+    """
+    known = ["mask"] if spec.kind == "audio" else ["shift", "flip", "erase"]
+    known = known if len(x.shape) == 4 else []
+    if isinstance(augment, str) or not set(augment) <= set(known):
+        raise ModalityError(
+            f"modality {spec.name!r} ({spec.kind}, shape {spec.shape}) can be "
+            f"augmented by a tuple of any of {known}, and {augment!r} was asked for."
+        )
+    if not augment:
+        return x
+    name = f"{spec.name}_augment"
+    if spec.kind == "audio":
+        return AugmentSpectrogram(name=name)(x)
+    shift, erase = 0.1 * ("shift" in augment), 0.25 * ("erase" in augment)
+    return AugmentImage(shift, "flip" in augment, erase, name=name)(x)
+
+
+def normalized(x: Any, how: str | None, name: str) -> Any:
+    """Normalise features over the batch, or over the channels of each place.
+
+    Parameters
+    ----------
+    x : KerasTensor of shape (batch, ..., channels)
+        What a convolution found.
+    how : {"batch", "layer", None}
+        Over what; None leaves `x` alone.
+    name : str
+        Name of the layer.
+
+    Returns
+    -------
+    normalized : KerasTensor of the shape of `x`
+
+    Raises
+    ------
+    ModalityError
+        If `how` is anything else.
+    """
+    if how == "batch":
+        layer = keras.layers.BatchNormalization(momentum=MOMENTUM, name=name)
+    elif how == "layer":
+        layer = keras.layers.LayerNormalization(name=name)
+    elif how is None:
+        return x
+    else:
+        raise ModalityError(
+            f'normalization must be "batch", "layer" or None, got {how!r}.'
+        )
+    return layer(x)
+
+
+def described(x: Any, spec: ModalitySpec) -> list[Any]:
+    """Compute moments and gradients, which need no training, on a coarse grid.
+
+    Parameters
+    ----------
+    x : KerasTensor of shape (batch, height, width, channels)
+        Images, or spectrograms (batch, steps, bands, channels), with NaN.
+    spec : ModalitySpec
+        What the array holds. The steps of a spectrogram are one cell: a sound is the
+        same whenever it comes.
+
+    Returns
+    -------
+    features : list of KerasTensor of shape (batch, d)
+    """
+    sound = spec.kind == "audio"
+    if not sound:
+        x = _shrunk(x, f"{spec.name}_small")
+    moments = LocalMoments((1, 32) if sound else (4, 4), name=f"{spec.name}_moments")
+    cells = (1, 16) if sound else (8, 8)
+    gradients = OrientedGradients(cells, name=f"{spec.name}_gradients")
+    return [moments(x), gradients(x)]
+
+
+def _shrunk(x: Any, name: str) -> Any:
+    """Average neighbouring pixels until 1024 are left or less, but no axis below 16."""
+    height, width = x.shape[1:3]
+    size = math.ceil(math.sqrt(height * width / 1024))
+    window = tuple(min(size, max(1, n // 16)) for n in (height, width))
+    if max(window) == 1:
+        return x
+    return keras.layers.AveragePooling2D(window, padding="same", name=name)(x)
 
 
 def embed_tokens(x: Any, spec: ModalitySpec, embedding_dim: int) -> tuple[Any, Any]:

@@ -8,14 +8,23 @@ from typing import Any, ClassVar
 import keras
 
 from skmm.encoders._base import Encoder
-from skmm.encoders._parts import finite_numbers, may_have_gaps, project
+from skmm.encoders._parts import (
+    augmented,
+    described,
+    filled,
+    may_have_gaps,
+    normalized,
+    pooled_set,
+    project,
+    unfolded,
+)
 from skmm.frame import ModalitySpec
-from skmm.layers import FoldAxis, MaskedPooling, Observed, UnfoldAxis
+from skmm.layers import MaskedPooling, Observed
 
 __all__ = ["CNNEncoder"]
 
 SMALL = 4  # places along an axis that are not halved any further
-CHEAP = 1024  # places up to which a convolution may look at every one of them
+CHEAP = 512  # places up to which a convolution may look at every one of them
 WIDEST = 4  # times `filters` that a later block may have
 
 
@@ -23,7 +32,10 @@ class CNNEncoder(Encoder):
     """Convolve and halve until few places are left, then take their mean.
 
     Blocks of ``pool(relu(K * x + b))`` halve every axis until about 4 places are
-    left; then ``h = LayerNorm(W mean(x) + b)`` of shape (batch, units). Takes series
+    left; then ``h = LayerNorm(W [mean(x); s] + b)`` of shape (batch, units), where s
+    are fixed statistics of an image or spectrogram: the mean, deviation and largest
+    value of each cell of a grid, and how steep it is in each of eight directions
+    (`skmm.layers.LocalMoments`, `skmm.layers.OrientedGradients`). Takes series
     (batch, steps, channels), images and spectrograms (batch, height, width,
     channels), and several images (batch, k, height, width, channels), which share
     one network and enter h by their mean.
@@ -44,21 +56,36 @@ class CNNEncoder(Encoder):
         7 for series.
     dropout : float, default=0.1
         Share of the pooled features that are dropped in training, 0 to 1.
+    statistics : bool, default=True
+        Whether moments and gradients of images and spectrograms join the pooled
+        features; they cost little and say much where rows are few.
+    normalization : {"batch", "layer"} or None, default=None
+        ``"batch"`` normalises each block over the batch in training, and by moving
+        averages later; ``"layer"`` over the channels of each place.
+    augment : tuple of str, default=()
+        What training changes at random in each image (``"shift"`` by a tenth,
+        ``"flip"`` left and right, ``"erase"`` a rectangle in a quarter of the
+        cases) or spectrogram (``"mask"`` steps and bands). The moments and gradients
+        stay those of the whole.
 
     See Also
     --------
+    skmm.encoders.resnet.ResNetEncoder : Deeper, for more rows.
     skmm.encoders.transformer.TransformerEncoder : Relates distant places.
     skmm.encoders.rnn.RNNEncoder : Reads series step by step.
 
     Notes
     -----
-    There is no batch normalisation: a row's embedding depends on that row alone.
-    Filters start by He's rule, which keeps the scale of activations from block to
-    block.
+    There is no batch normalisation unless it is asked for: a row's embedding depends
+    on that row alone. Filters start by He's rule, which keeps the scale of
+    activations from block to block.
 
     References
     ----------
     He, Zhang, Ren and Sun (2015). Delving Deep into Rectifiers. ICCV, equation 10.
+    Dalal and Triggs (2005). Histograms of Oriented Gradients for Human Detection.
+    CVPR, section 6.
+    Ioffe and Szegedy (2015). Batch Normalization. ICML, algorithm 1.
 
     Examples
     --------
@@ -78,31 +105,39 @@ class CNNEncoder(Encoder):
         filters: int = 16,
         kernel_size: int | None = None,
         dropout: float = 0.1,
+        statistics: bool = True,
+        normalization: str | None = None,
+        augment: tuple[str, ...] = (),
     ):
         self.units = units
         self.filters = filters
         self.kernel_size = kernel_size
         self.dropout = dropout
+        self.statistics = statistics
+        self.normalization = normalization
+        self.augment = augment
 
     def encode(self, x: Any, spec: ModalitySpec) -> Any:
         """Add the layers; returns (batch, units)."""
-        name, is_set, has_gaps = spec.name, len(spec.shape) == 4, may_have_gaps(spec)
-        seen = Observed(3, name=f"{name}_seen")(x) if is_set and has_gaps else None
-        if is_set:
-            x = FoldAxis(name=f"{name}_fold")(x)
-        places = spec.shape[is_set:-1]
+        name = spec.name
+        x, seen = unfolded(x, spec)
+        places = x.shape[1:-1]
         strides = _strides(places)
+        found = []
+        if self.statistics and len(places) == 2:
+            found = described(x, spec)
+        x = augmented(x, spec, self.augment)
         observed = None
-        if has_gaps and not is_set:
+        if may_have_gaps(spec) and len(spec.shape) < 4:
             total = tuple(math.prod(axis) for axis in zip(*strides, strict=True))
             observed = Observed(window=total, name=f"{name}_observed")(x)
         # A missing image of several is missing as a whole: no pixel needs an indicator.
-        x = finite_numbers(x, spec, None if is_set else "observed")
+        x = filled(x, spec, "observed" if len(spec.shape) < 4 else None)
         x = self._convolve(x, places, strides, name)
         x = MaskedPooling(name=f"{name}_pool")(x, observed)
-        if is_set:
-            x = UnfoldAxis(spec.shape[0], name=f"{name}_unfold")(x)
-            x = MaskedPooling(name=f"{name}_pool_set")(x, seen)
+        if found:
+            x = keras.layers.Concatenate(name=f"{name}_features")([x, *found])
+        x = pooled_set(x, seen, spec)
         x = keras.layers.Dropout(self.dropout, name=f"{name}_dropout")(x)
         return project(x, self.units, name)
 
@@ -115,24 +150,34 @@ class CNNEncoder(Encoder):
     ) -> Any:
         """Add the blocks, one for each of `strides`."""
         rank = len(places)
-        convolution = getattr(keras.layers, f"Conv{rank}D")
         pooling = getattr(keras.layers, f"AveragePooling{rank}D")
         for i, stride in enumerate(strides):
             # Where there are many places, the convolution itself steps over some.
             steps = stride if math.prod(places) > CHEAP else 1
-            x = convolution(
-                self.filters * min(2**i, WIDEST),
-                self.kernel_size or (7 if rank == 1 else 3),
-                strides=steps,
-                padding="same",
-                activation="relu",
-                kernel_initializer="he_normal",
-                name=f"{name}_conv_{i}",
-            )(x)
+            filters = self.filters * min(2**i, WIDEST)
+            x = self._block(x, filters, steps, f"{name}_conv_{i}")
             if steps == 1 and max(stride) > 1:
                 x = pooling(stride, padding="same", name=f"{name}_pool_{i}")(x)
             places = tuple(-(-n // s) for n, s in zip(places, stride, strict=True))
         return x
+
+    def _block(self, x: Any, filters: int, steps: Any, name: str) -> Any:
+        """Convolve; normalise where asked to."""
+        rank, norm = len(x.shape) - 2, self.normalization
+        convolution = getattr(keras.layers, f"Conv{rank}D")(
+            filters,
+            self.kernel_size or (7 if rank == 1 else 3),
+            strides=steps,
+            padding="same",
+            activation=None if norm else "relu",
+            use_bias=not norm,
+            kernel_initializer="he_normal",
+            name=name,
+        )
+        if not norm:
+            return convolution(x)
+        x = normalized(convolution(x), norm, f"{name}_norm")
+        return keras.layers.ReLU(name=f"{name}_relu")(x)
 
 
 def _strides(places: tuple[int, ...]) -> list[tuple[int, ...]]:

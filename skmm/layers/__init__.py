@@ -5,6 +5,7 @@ Each is serialisable, and each weight ``w`` has its initializer in the attribute
 pandas.
 """
 
+from skmm.layers._augment import AugmentImage, AugmentSpectrogram
 from skmm.layers._embedding import CategoryEmbedding, PositionEmbedding, TokenEmbedding
 from skmm.layers._folding import FoldAxis, UnfoldAxis
 from skmm.layers._missing import (
@@ -16,21 +17,27 @@ from skmm.layers._missing import (
     RankedPooling,
 )
 from skmm.layers._mixture import Mixture, OpinionPool
+from skmm.layers._statistics import LocalMoments, OrientedGradients, StatisticsPooling
 from skmm.layers._summary import SeriesSummary
 
 __all__ = [
     "AbsentEmbedding",
+    "AugmentImage",
+    "AugmentSpectrogram",
     "CategoryEmbedding",
     "FoldAxis",
+    "LocalMoments",
     "MaskMissing",
     "MaskPadding",
     "MaskedPooling",
     "Mixture",
     "Observed",
     "OpinionPool",
+    "OrientedGradients",
     "PositionEmbedding",
     "RankedPooling",
     "SeriesSummary",
+    "StatisticsPooling",
     "TokenEmbedding",
     "UnfoldAxis",
 ]

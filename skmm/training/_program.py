@@ -327,13 +327,17 @@ def _initializers(network: keras.Model) -> list[tuple[Any, Any]]:
         for variable in layer.weights:
             if id(variable) not in seen:
                 seen.add(id(variable))
-                initializer = getattr(layer, f"{variable.name}_initializer", None)
-                if initializer is None:
-                    # Keras draws a recurrent_kernel by its recurrent_initializer.
-                    name = variable.name.removesuffix("_kernel")
-                    initializer = getattr(layer, f"{name}_initializer", None)
-                pairs.append((variable, initializer))
+                pairs.append((variable, _initializer(layer, variable.name)))
     return pairs
+
+
+def _initializer(layer: Any, name: str) -> Any:
+    """Find what draws the weight of this name, or None."""
+    names = [name, name.removesuffix("_kernel")]  # recurrent_initializer of a GRU
+    if name == "kernel":
+        names.append("depthwise")  # of DepthwiseConv2D
+    found = (getattr(layer, f"{n}_initializer", None) for n in names)
+    return next((initializer for initializer in found if initializer), None)
 
 
 def _draw(initializer: Any, variable: Any, seed: int) -> Any:

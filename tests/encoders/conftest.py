@@ -1,6 +1,7 @@
 """Networks of one encoder: built for a spec, trained on a toy."""
 
 import keras
+import numpy as np
 import pytest
 
 from skmm import ModalitySpec
@@ -35,3 +36,16 @@ def accuracy(build):
         return (decided == y[cut:]).mean()
 
     return accuracy
+
+
+@pytest.fixture
+def upright_or_flat():
+    """Draw images of an upright or a flat line anywhere, and which it is."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 60, (160, 12, 12, 1)).astype("uint8")
+    y = np.arange(160) % 2 == 0
+    for image, upright in zip(x, y, strict=True):
+        i, j = rng.integers(0, 8, 2)
+        line = image[i : i + 5, j] if upright else image[i, j : j + 5]
+        line[:] = 220
+    return x, y

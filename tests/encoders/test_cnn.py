@@ -78,15 +78,46 @@ def test_a_set_of_one_image_is_that_image(build):
     np.testing.assert_allclose(many(pair), alone(x.astype("uint8")), atol=1e-5)
 
 
-def test_it_learns_a_shape_wherever_it_is(accuracy):
-    rng = np.random.default_rng(0)
-    x = rng.integers(0, 60, (160, 12, 12, 1)).astype("uint8")
-    y = np.arange(160) % 2 == 0
-    for image, upright in zip(x, y, strict=True):
-        i, j = rng.integers(0, 8, 2)
-        image[i : i + 5, j] = 220 if upright else image[i : i + 5, j]
-        image[i, j : j + 5] = image[i, j : j + 5] if upright else 220
-    assert accuracy(CNNEncoder(), x, y, "image", epochs=10) > 0.85
+def test_statistics_join_what_the_filters_find(build):
+    def width(encoder, kind, shape):
+        return build(encoder, kind, shape).get_layer("m_project").kernel.shape[0]
+
+    without = CNNEncoder(filters=4, statistics=False)
+    assert width(without, "audio", (63, 32, 1)) == 16
+    assert width(SMALL, "audio", (63, 32, 1)) == 16 + 32 * 3 + 16 * 8
+    assert width(SMALL, "timeseries", (63, 3)) == 16
+
+
+def test_batch_normalisation_learns_moving_averages(build):
+    network = build(CNNEncoder(normalization="batch"), "image", (8, 8, 1), "uint8")
+    x = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1)).astype("uint8")
+    before = [w.numpy() for w in network.non_trainable_weights]
+    assert len(before) == 2 * 3
+    network(x)
+    for weight, start in zip(network.non_trainable_weights, before, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), start)
+    network(x, training=True)
+    for weight, start in zip(network.non_trainable_weights, before, strict=True):
+        assert np.any(weight.numpy() != start)
+
+
+def test_augmentation_leaves_the_statistics_alone(build):
+    network = build(CNNEncoder(augment=("mask",)), "audio", (16, 16, 1))
+    x = np.random.default_rng(0).normal(size=(4, 16, 16, 1)).astype("float32")
+    names = ("m_moments", "m_gradients", "m_pool")
+    outputs = [network.get_layer(name).output for name in names]
+    *kept, changed = keras.Model(network.input, outputs)(x, training=True)
+    *expected, before = keras.Model(network.input, outputs)(x)
+    for found, same in zip(kept, expected, strict=True):
+        np.testing.assert_array_equal(found, same)
+    assert np.any(changed != before)
+
+
+@pytest.mark.parametrize("statistics", [False, True])
+def test_it_learns_a_shape_wherever_it_is(accuracy, upright_or_flat, statistics):
+    x, y = upright_or_flat
+    encoder = CNNEncoder(statistics=statistics)
+    assert accuracy(encoder, x, y, "image", epochs=10) > 0.85
 
 
 def test_it_learns_a_shape_in_a_series(accuracy):

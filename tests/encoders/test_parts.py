@@ -5,7 +5,18 @@ import numpy as np
 import pytest
 
 from skmm import ModalitySpec
-from skmm.encoders._parts import embed_tokens, finite_numbers, may_have_gaps, project
+from skmm.encoders._parts import (
+    augmented,
+    described,
+    embed_tokens,
+    filled,
+    finite_numbers,
+    may_have_gaps,
+    normalized,
+    pooled_set,
+    project,
+    unfolded,
+)
 from skmm.exceptions import ModalityError
 
 
@@ -89,3 +100,82 @@ def test_an_embedding_has_mean_zero_and_mean_square_one():
     out = np.asarray(end(np.random.default_rng(0).normal(size=(5, 9))))
     np.testing.assert_allclose(out.mean(1), 0, atol=1e-5)
     np.testing.assert_allclose((out**2).mean(1), 1, atol=1e-3)
+
+
+def test_several_images_are_unfolded_and_their_mean_is_taken():
+    images = spec("image", (2, 1, 1, 1), "float16")
+
+    def mean(x):
+        x, seen = unfolded(x, images)
+        x = filled(x, images, None)
+        return pooled_set(keras.layers.Flatten()(x), seen, images)
+
+    x = np.array([[0, 255], [255, np.nan]], "float16").reshape(2, 2, 1, 1, 1)
+    np.testing.assert_allclose(network_of(images, mean)(x), [[0], [1]], atol=1e-6)
+
+
+def test_one_image_stays_as_it_is():
+    image = spec("image", (1, 1, 1), "uint8")
+    x = keras.Input((1, 1, 1), dtype="uint8")
+    numbers, seen = unfolded(x, image)
+    assert seen is None and pooled_set(numbers, seen, image) is numbers
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "augment"),
+    [
+        ("image", (8, 8, 1), ("shift", "flip", "erase")),
+        ("audio", (8, 8, 1), ("mask",)),
+    ],
+)
+def test_training_alone_sees_what_is_augmented(kind, shape, augment):
+    some = spec(kind, shape, "float32")
+    network = network_of(some, lambda x: augmented(x, some, augment))
+    x = np.random.default_rng(0).normal(size=(32, *shape)).astype("float32")
+    np.testing.assert_array_equal(network(x), x)
+    assert np.any(network(x, training=True) != x)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "augment"),
+    [
+        ("image", (8, 8, 1), ("mask",)),
+        ("image", (8, 8, 1), "flip"),
+        ("audio", (8, 8, 1), ("flip",)),
+        ("timeseries", (8, 1), ("shift",)),
+    ],
+)
+def test_what_cannot_be_augmented_so_is_refused(kind, shape, augment):
+    some = spec(kind, shape, "float32")
+    with pytest.raises(ModalityError, match=r"'m'.*can be augmented by a tuple of any"):
+        network_of(some, lambda x: augmented(x, some, augment))
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "widths"),
+    [
+        ("image", (64, 48, 3), [16 * 9, 64 * 8]),
+        ("image", (8, 8, 1), [16 * 3, 64 * 8]),
+        ("image", (1, 200, 1), [4 * 3, 8 * 8]),
+        ("audio", (63, 32, 1), [32 * 3, 16 * 8]),
+    ],
+)
+def test_a_description_is_a_few_numbers_of_a_coarse_grid(kind, shape, widths):
+    some = spec(kind, shape, "float32")
+    network = network_of(some, lambda x: described(x, some))
+    assert [x.shape[1] for x in network.output] == widths
+
+
+def test_a_sound_is_described_alike_whenever_it_comes():
+    sound = spec("audio", (40, 4, 1), "float32")
+    x = np.zeros((2, 40, 4, 1), "float32")
+    x[0, 4:9] = x[1, 22:27] = np.random.default_rng(0).normal(size=(5, 4, 1))
+    for found in network_of(sound, lambda x: described(x, sound))(x):
+        np.testing.assert_allclose(found[0], found[1], atol=1e-5)
+
+
+def test_normalising_over_nothing_known_is_refused():
+    x = keras.Input((4,))
+    assert normalized(x, None, "n") is x
+    with pytest.raises(ModalityError, match="got 'group'"):
+        normalized(x, "group", "n")

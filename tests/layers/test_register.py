@@ -13,12 +13,16 @@ def values(*shape, seed=0):
 
 LAYERS = {
     "AbsentEmbedding": ({"index": 1}, [(2, 3), (2, 2)]),
+    "AugmentImage": ({"shift": 0.3, "flip": True, "erase": 0.2}, [(2, 4, 4, 1)]),
+    "AugmentSpectrogram": ({"time": 0.3, "n_masks": 1}, [(2, 4, 4, 1)]),
     "CategoryEmbedding": ({"cardinalities": (2, 3)}, [(2, 4)]),
     "FoldAxis": ({}, [(2, 3, 4)]),
+    "LocalMoments": ({"cells": (2, 3)}, [(2, 5, 6, 2)]),
     "MaskMissing": ({"indicator": "missing"}, [(2, 3)]),
     "MaskPadding": ({}, [(2, 3, 4), (2, 3)]),
     "MaskedPooling": ({"mode": "sqrt"}, [(2, 3, 4)]),
     "Observed": ({"window": (2,)}, [(2, 3, 4)]),
+    "OrientedGradients": ({"cells": (2, 3)}, [(2, 5, 6, 2)]),
     "PositionEmbedding": ({}, [(2, 3, 4)]),
     "SeriesSummary": ({"n_parts": 2}, [(2, 7, 3)]),
     "RankedPooling": ({}, [(2, 3, 4), (2, 3)]),
@@ -29,6 +33,7 @@ LAYERS = {
 
 def test_every_layer_with_parameters_is_tried():
     assert {*LAYERS, "Mixture", "OpinionPool"} == set(layers.__all__)
+    assert {*LAYERS, "Mixture", "StatisticsPooling"} == set(layers.__all__)
 
 
 @pytest.mark.parametrize("name", LAYERS)

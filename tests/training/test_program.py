@@ -184,3 +184,19 @@ def test_a_networks_output_is_turned_back_into_logits(activation, logits):
     (found,) = training.predict(program, [np.array(logits, np.float32)])
     shift = 0 if activation == "sigmoid" else found[0, 0] - logits[0][0]
     np.testing.assert_allclose(found - shift, logits, atol=1e-4)
+
+
+def test_filters_of_a_depthwise_convolution_are_drawn_anew():
+    x = keras.Input((4, 4, 2))
+    hidden = keras.layers.Flatten()(keras.layers.DepthwiseConv2D(3)(x))
+    outputs = {"logits": keras.layers.Dense(3)(hidden), "embedding": hidden}
+    program = training.Program(
+        keras.Model(x, outputs),
+        training.Loss("multiclass", (3,)),
+        training.make_optimizer("sgd", 0.1),
+        takes_present=False,
+    )
+    assert program.redrawable
+    before = program.get_weights()[0]
+    program.initialise(1)
+    assert (program.get_weights()[0] != before).all()
