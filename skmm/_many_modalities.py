@@ -18,6 +18,7 @@ from skmm._components import NestedParams, resolve
 from skmm._network import multimodal_network
 from skmm._neural import NeuralEstimator
 from skmm._validation import to_pandas
+from skmm.encoders._base import Encoder
 from skmm.frame import ModalityFrame
 from skmm.fusion._base import Fusion
 from skmm.transformer import ModalityTransformer
@@ -88,7 +89,11 @@ class ManyModalities(NestedParams, NeuralEstimator):
                     f"rows have rank {list(encoder.ranks)}, this one has rank {rank} "
                     f"(shape {frame.specs[name].shape})."
                 )
+        encoders = {n: e.settled(frame.specs[n]) for n, e in encoders.items()}
         return {"encoders_": encoders, "fusion_": resolve("fusion", self.fusion)}
+
+    def _encoders(self, fitted: dict[str, Any]) -> dict[str, Encoder]:
+        return fitted["encoders_"]
 
     def _loss(self, fitted: dict[str, Any]) -> training.Loss:
         target = fitted["_target"]
@@ -96,7 +101,7 @@ class ManyModalities(NestedParams, NeuralEstimator):
 
     def _program_key(self, fitted: dict[str, Any]) -> Any:
         return training.program_key(
-            self._network_specs(fitted["_specs"]),
+            self._network_specs(fitted["_input_specs"]),
             [*fitted["encoders_"].values(), fitted["fusion_"]],
             self._loss(fitted),
             self.modality_dropout,
@@ -107,7 +112,7 @@ class ManyModalities(NestedParams, NeuralEstimator):
         loss = self._loss(fitted)
         with seeded_build(fitted["_fit_seed"]):
             network = multimodal_network(
-                self._network_specs(fitted["_specs"]),
+                self._network_specs(fitted["_input_specs"]),
                 list(fitted["encoders_"].values()),
                 fitted["fusion_"],
                 sum(loss.sizes),

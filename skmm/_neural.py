@@ -33,10 +33,12 @@ from sklearn.utils.validation import (
 
 from skmm import training
 from skmm._compat import Interval, StrOptions, check_sample_weight, take_rows
+from skmm._inputs import check_specs, lay_out, prepare
 from skmm._listeners import EpochEvents
-from skmm._network import fill_room, roomy
+from skmm._network import roomy
 from skmm._splits import set_apart
 from skmm._targets import ClassTarget, NumberTarget
+from skmm.encoders._base import Encoder
 from skmm.frame import ModalityFrame, ModalitySpec
 
 __all__ = ["NeuralEstimator"]
@@ -107,6 +109,10 @@ class NeuralEstimator(
         """Resolve the recipes that the network is built from, as fitted attributes."""
 
     @abstractmethod
+    def _encoders(self, fitted: dict[str, Any]) -> dict[str, Encoder]:
+        """Give the encoders of the modalities by name; none of a builder's network."""
+
+    @abstractmethod
     def _program_key(self, fitted: dict[str, Any]) -> Any:
         """Say everything the program depends on; something unique if that is unsaid."""
 
@@ -171,9 +177,12 @@ class NeuralEstimator(
         weight = self._weigh(y, weight)
         frame = self._encode(table, y, train, fit=not resume)
         fitted = self._start(frame, target, resume)
+        encoders = self._encoders(fitted)
+        frame = prepare(frame, encoders)
+        fitted["_input_specs"] = tuple(frame.specs.values())
         data = self._data(frame, target, y, weight, train)
         if given is not None:
-            frame = self._encode(*given[:2])
+            frame = prepare(self._encode(*given[:2]), encoders)
             return fitted, data, self._data(frame, target, *given[1:])
         if held_out is not None:
             return fitted, data, replace(data, rows=held_out)
@@ -253,12 +262,12 @@ class NeuralEstimator(
 
     def _resumed(self, frame: ModalityFrame) -> dict[str, Any]:
         """Collect the attributes of the last fit; forget steps of another optimizer."""
-        self._check_specs(frame)
-        private = ("_specs", "_target", "_fit_seed", "_weights", *self._stays_behind)
+        check_specs(frame, self._specs, type(self).__name__)
+        private = ("_target", "_fit_seed", "_weights", *self._stays_behind)
         fitted = {
             name: value
             for name, value in vars(self).items()
-            if name.endswith("_") or name in private
+            if name.endswith(("_", "_specs")) or name in private
         }
         key = fitted.get("_key")
         if key is not None and key != self._program_key(fitted):
@@ -365,9 +374,7 @@ class NeuralEstimator(
 
     def _arrays(self, frame: ModalityFrame) -> list[NDArray]:
         """List the inputs of the network, in order."""
-        specs = self._network_specs(frame.specs.values())
-        arrays = frame.arrays.values()
-        return [fill_room(a, spec) for a, spec in zip(arrays, specs, strict=True)]
+        return lay_out(frame, self._network_specs(frame.specs.values()))
 
     def _data(
         self,
@@ -393,18 +400,11 @@ class NeuralEstimator(
         """Run the trained network on X."""
         check_is_fitted(self)
         frame = self._encode(self._check_table(X, reset=False))
-        self._check_specs(frame)
+        check_specs(frame, self._specs, type(self).__name__)
+        frame = prepare(frame, self._encoders(self.__dict__))
         with self._borrow(self.__dict__) as program:
             program.set_weights(self._weights)
             return training.predict(program, self._arrays(frame), outputs)
-
-    def _check_specs(self, frame: ModalityFrame) -> None:
-        found = tuple(frame.specs.values())
-        if found != self._specs:
-            raise ValueError(
-                f"X has the modalities {_describe(found)}, but {type(self).__name__} "
-                f"was fitted on {_describe(self._specs)}."
-            )
 
     @property
     def network_(self) -> keras.Model:
@@ -443,7 +443,3 @@ class NeuralEstimator(
         tags.target_tags.multi_output = True
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-
-def _describe(specs: Iterable[ModalitySpec]) -> list[str]:
-    return [f"{s.name}: {s.kind} {s.shape} {s.dtype}" for s in specs]

@@ -9,16 +9,20 @@ from skmm.layers._embedding import CategoryEmbedding, PositionEmbedding, TokenEm
 from skmm.layers._folding import FoldAxis, UnfoldAxis
 from skmm.layers._missing import AbsentEmbedding, MaskedPooling, MaskMissing, Observed
 from skmm.layers._mixture import Mixture
+from skmm.layers._pretrained import ImageScaling, PretrainedNetwork, TokenInput
 
 __all__ = [
     "AbsentEmbedding",
     "CategoryEmbedding",
     "FoldAxis",
+    "ImageScaling",
     "MaskMissing",
     "MaskedPooling",
     "Mixture",
     "Observed",
     "PositionEmbedding",
+    "PretrainedNetwork",
     "TokenEmbedding",
+    "TokenInput",
     "UnfoldAxis",
 ]

@@ -184,3 +184,20 @@ def test_a_networks_output_is_turned_back_into_logits(activation, logits):
     (found,) = training.predict(program, [np.array(logits, np.float32)])
     shift = 0 if activation == "sigmoid" else found[0, 0] - logits[0][0]
     np.testing.assert_allclose(found - shift, logits, atol=1e-4)
+
+
+def test_weights_that_stay_as_a_layer_gave_them_are_not_copied():
+    class Given(keras.initializers.Constant):
+        pass
+
+    x = keras.Input((2,))
+    dense = keras.layers.Dense(2)
+    network = keras.Model([x], {"logits": dense(x), "embedding": x})
+    value = np.eye(2, dtype="float32")
+    dense.given_weights = [(dense.kernel, Given(value))]
+    loss, sgd = training.Loss("multiclass", (2,)), training.make_optimizer("sgd", 0.1)
+    program = training.Program(network, loss, sgd, takes_present=False)
+    program.initialise(0)
+    assert program.get_weights()[0] is value
+    dense.kernel.assign_add(value)
+    np.testing.assert_array_equal(program.get_weights()[0], 2 * value)
