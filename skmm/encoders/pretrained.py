@@ -71,8 +71,8 @@ class PretrainedEncoder(Encoder):
     lora_rank : int, default=4
         Rank of these matrices, 1 or more.
     rate : float, default=0.05
-        Factor of the estimator's step size for pretrained weights, above 0; of
-        low-rank matrices it is 1.
+        Factor of the estimator's step size for pretrained weights, above 0; small
+        networks may gain from up to 1. Of low-rank matrices it is 1.
     output : str or None, default=None
         Name of the layer, or of one of several outputs, that is taken for f(x); of a
         classifier take the layer before its last. None is the model's output, and
@@ -102,7 +102,7 @@ class PretrainedEncoder(Encoder):
     An image is enlarged or shrunk where the model takes one size only, and repeated
     where it takes three channels: better give `ImageModality` the size that the model
     was trained on. Cloning keeps what the model has learned. A fitted estimator holds
-    the model's weights, not its path.
+    the model's weights, not its path. The process keeps up to four models at hand.
 
     Under `memory` a row is found again by its content, with the model's weights, the
     scaling and the versions of skmm, Keras and NumPy; a function by its code and what
