@@ -230,6 +230,7 @@ class TokenInput(keras.layers.Layer):
 
     def call(self, x: Any) -> Any:
         """Return int32 of the shape of `x`, (batch, t)."""
+        x = ops.cast(x, "int32")
         if self.what == "ids":
             return ops.maximum(x - 1, 0)
         if self.what == "mask":

@@ -15,17 +15,19 @@ LAYERS = {
     "AbsentEmbedding": ({"index": 1}, [(2, 3), (2, 2)]),
     "CategoryEmbedding": ({"cardinalities": (2, 3)}, [(2, 4)]),
     "FoldAxis": ({}, [(2, 3, 4)]),
+    "ImageScaling": ({"mode": "torch"}, [(2, 4, 5, 3)]),
     "MaskMissing": ({"indicator": "missing"}, [(2, 3)]),
     "MaskedPooling": ({"mode": "sqrt"}, [(2, 3, 4)]),
     "Observed": ({"window": (2,)}, [(2, 3, 4)]),
     "PositionEmbedding": ({}, [(2, 3, 4)]),
     "TokenEmbedding": ({"input_dim": 5, "output_dim": 3}, [(2, 4)]),
+    "TokenInput": ({"what": "mask"}, [(2, 4)]),
     "UnfoldAxis": ({"size": 2}, [(4, 3)]),
 }
 
 
 def test_every_layer_with_parameters_is_tried():
-    assert {*LAYERS, "Mixture"} == set(layers.__all__)
+    assert {*LAYERS, "Mixture", "PretrainedNetwork"} == set(layers.__all__)
 
 
 @pytest.mark.parametrize("name", LAYERS)
