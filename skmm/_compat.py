@@ -75,6 +75,23 @@ def layers_of(layer: Any) -> list[Any]:
     return list(layer._flatten_layers(include_self=True, recursive=True))
 
 
+def unnamed_config(network: Any) -> Any:
+    """Describe a network, with the place of each layer for its name.
+
+    Keras counts names up: the second network of a process has others than the first.
+    """
+    names = {layer.name: i for i, layer in enumerate(layers_of(network))}
+    return _renamed(network.get_config(), names)
+
+
+def _renamed(config: Any, names: dict[str, int]) -> Any:
+    if isinstance(config, dict):
+        return {key: _renamed(value, names) for key, value in config.items()}
+    if isinstance(config, (list, tuple)):
+        return [_renamed(value, names) for value in config]
+    return names.get(config, config) if isinstance(config, str) else config
+
+
 def seed_state_of(network: Any) -> list[Any]:
     """State variables of a network's random layers, in order.
 

@@ -108,7 +108,7 @@ def resolve(kind: str, component: Any) -> Any:
     if isinstance(component, str):
         if component not in _keys(kind):
             raise ValueError(f"unknown {kind} {component!r}{_suggest(kind, component)}")
-        return component_class(kind, component)()
+        return _made(kind, component)
     if inspect.isclass(component):
         raise TypeError(
             f"{kind} must be an instance, got the class {component.__name__}; "
@@ -120,6 +120,19 @@ def resolve(kind: str, component: Any) -> Any:
             f"got {component!r}."
         )
     return clone(component)
+
+
+def _made(kind: str, key: str) -> Component:
+    """Make a component with its defaults, if it has one for every parameter."""
+    cls = component_class(kind, key)
+    parameters = inspect.signature(cls).parameters.values()
+    needed = [p.name for p in parameters if p.default is p.empty]
+    if needed:
+        given = ", ".join(f"{name}=..." for name in needed)
+        raise ValueError(
+            f"{kind} {key!r} needs arguments: give {cls.__name__}({given})."
+        )
+    return cls()
 
 
 def _suggest(kind: str, key: str) -> str:

@@ -21,6 +21,7 @@ from skmm._network import multimodal_network, pooled_network
 from skmm._neural import EARLY_STOPPING_ROWS, NeuralEstimator
 from skmm._shares import choose_shares
 from skmm._validation import to_pandas
+from skmm.encoders._base import Encoder
 from skmm.frame import ModalityFrame
 from skmm.fusion._base import Fusion
 from skmm.transformer import ModalityTransformer
@@ -98,6 +99,7 @@ class ManyModalities(NestedParams, NeuralEstimator):
                     f"rows have rank {list(encoder.ranks)}, this one has rank {rank} "
                     f"(shape {frame.specs[name].shape})."
                 )
+        encoders = {n: e.settled(frame.specs[n]) for n, e in encoders.items()}
         return {
             "encoders_": encoders,
             "fusion_": resolve("fusion", self.fusion),
@@ -105,13 +107,16 @@ class ManyModalities(NestedParams, NeuralEstimator):
             "decision_weights_": {},
         }
 
+    def _encoders(self, fitted: dict[str, Any]) -> dict[str, Encoder]:
+        return fitted["encoders_"]
+
     def _loss(self, fitted: dict[str, Any]) -> training.Loss:
         target = fitted["_target"]
         return training.Loss(target.kind, target.sizes, float(self.aux_weight))
 
     def _program_key(self, fitted: dict[str, Any]) -> Any:
         return training.program_key(
-            self._network_specs(fitted["_specs"]),
+            self._network_specs(fitted["_input_specs"]),
             [*fitted["encoders_"].values(), fitted["fusion_"]],
             self._loss(fitted),
             self.modality_dropout,
@@ -122,7 +127,7 @@ class ManyModalities(NestedParams, NeuralEstimator):
         loss = self._loss(fitted)
         with seeded_build(fitted["_fit_seed"]):
             network = multimodal_network(
-                self._network_specs(fitted["_specs"]),
+                self._network_specs(fitted["_input_specs"]),
                 list(fitted["encoders_"].values()),
                 fitted["fusion_"],
                 sum(loss.sizes),

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmm import training
+from skmm._inputs import lay_out
 from skmm._listeners import EpochEvents
-from skmm._network import fill_room, roomy
+from skmm._network import roomy
 from skmm.frame import ModalityFrame, ModalitySpec
 
 __all__ = ["Members", "Split", "Unseen", "fused_opinion"]
@@ -233,9 +234,7 @@ class Members:
 
     def _arrays(self, frame: ModalityFrame) -> list[NDArray]:
         """List the inputs of the network, in order."""
-        specs = self._network_specs(frame.specs.values())
-        arrays = frame.arrays.values()
-        return [fill_room(a, spec) for a, spec in zip(arrays, specs, strict=True)]
+        return lay_out(frame, self._network_specs(frame.specs.values()))
 
     def _borrow(self, fitted: dict[str, Any], untrained: bool = False) -> Any:
         """Borrow the program of these fitted attributes from the pool."""

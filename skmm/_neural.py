@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Integral, Real
@@ -31,11 +31,13 @@ from sklearn.utils.validation import (
 
 from skmm import training
 from skmm._compat import Interval, StrOptions, check_sample_weight, take_rows
+from skmm._inputs import check_specs, prepare
 from skmm._listeners import EpochEvents
 from skmm._members import Members, Split, Unseen, fused_opinion
 from skmm._splits import deal, set_apart
 from skmm._targets import ClassTarget, NumberTarget
-from skmm.frame import ModalityFrame, ModalitySpec
+from skmm.encoders._base import Encoder
+from skmm.frame import ModalityFrame
 
 __all__ = ["NeuralEstimator"]
 
@@ -106,6 +108,10 @@ class NeuralEstimator(
         """Resolve the recipes that the network is built from, as fitted attributes."""
 
     @abstractmethod
+    def _encoders(self, fitted: dict[str, Any]) -> dict[str, Encoder]:
+        """Give the encoders of the modalities by name; none of a builder's network."""
+
+    @abstractmethod
     def _check_y(self, y: Any) -> NDArray:
         """Check the target."""
 
@@ -168,9 +174,12 @@ class NeuralEstimator(
         weight = self._weigh(y, weight)
         frame = self._encode(table, y, train, fit=not resume)
         fitted = self._start(frame, target, resume)
+        encoders = self._encoders(fitted)
+        frame = prepare(frame, encoders)
+        fitted["_input_specs"] = tuple(frame.specs.values())
         data = self._data(frame, target, y, weight, train)
         if given is not None:
-            frame = self._encode(*given[:2])
+            frame = prepare(self._encode(*given[:2]), encoders)
             held_out = self._data(frame, target, *given[1:])
             return fitted, [(data, held_out)] * len(splits)
         return fitted, [
@@ -269,13 +278,13 @@ class NeuralEstimator(
 
     def _resumed(self, frame: ModalityFrame) -> dict[str, Any]:
         """Collect the attributes of the last fit; forget steps of another optimizer."""
-        self._check_specs(frame)
-        private = {"_specs", "_target", "_fit_seed", "_weights", "_shares"}
+        check_specs(frame, self._specs, type(self).__name__)
+        private = {"_target", "_fit_seed", "_weights", "_shares"}
         private.update(self._stays_behind)
         fitted = {
             name: value
             for name, value in vars(self).items()
-            if name.endswith("_") or name in private
+            if name.endswith(("_", "_specs")) or name in private
         }
         fitted.setdefault("_optimizer_state", [])
         key = fitted.get("_key")
@@ -306,7 +315,8 @@ class NeuralEstimator(
         """Turn X into the inputs of the network."""
         check_is_fitted(self)
         frame = self._encode(self._check_table(X, reset=False))
-        self._check_specs(frame)
+        check_specs(frame, self._specs, type(self).__name__)
+        frame = prepare(frame, self._encoders(self.__dict__))
         return self._arrays(frame)
 
     def _logits(self, X: Any, temperature: float = 1.0) -> NDArray:
@@ -318,14 +328,6 @@ class NeuralEstimator(
         shares = np.tile(shares, len(self._weights)) / len(self._weights)
         heard = np.flatnonzero(shares)
         return self._target.pool(opinions[heard], shares[heard])
-
-    def _check_specs(self, frame: ModalityFrame) -> None:
-        found = tuple(frame.specs.values())
-        if found != self._specs:
-            raise ValueError(
-                f"X has the modalities {_describe(found)}, but {type(self).__name__} "
-                f"was fitted on {_describe(self._specs)}."
-            )
 
     @property
     def network_(self) -> keras.Model:
@@ -371,7 +373,3 @@ class NeuralEstimator(
 
 def _embedding(program: training.Program, arrays: Sequence[NDArray]) -> NDArray:
     return training.predict(program, arrays, ["embedding"])[0]
-
-
-def _describe(specs: Iterable[ModalitySpec]) -> list[str]:
-    return [f"{s.name}: {s.kind} {s.shape} {s.dtype}" for s in specs]

@@ -97,7 +97,8 @@ class OneModality(NestedParams, NeuralEstimator):
         if isinstance(table, ModalityFrame):
             return table
         if fit:
-            scaled = VectorModality(standardize=not self._is_builder)
+            raw = self._is_builder or not getattr(self.network, "standardized", True)
+            scaled = VectorModality(standardize=not raw)
             self._modality = scaled.fit(table if rows is None else table[rows])
         array, present = self._modality.transform(table)
         spec = self._modality.spec("x")
@@ -119,7 +120,11 @@ class OneModality(NestedParams, NeuralEstimator):
                 f"{[r + 1 for r in encoder.ranks]}, rows included; X has rank "
                 f"{len(spec.shape) + 1} (shape of a row: {spec.shape})."
             )
-        return {"encoder_": encoder}
+        return {"encoder_": encoder.settled(spec)}
+
+    def _encoders(self, fitted: dict[str, Any]) -> dict[str, Encoder]:
+        (spec,) = fitted["_specs"]
+        return {} if self._is_builder else {spec.name: fitted["encoder_"]}
 
     def _loss(self, fitted: dict[str, Any]) -> training.Loss:
         target = fitted["_target"]
@@ -129,7 +134,7 @@ class OneModality(NestedParams, NeuralEstimator):
         if self._is_builder:  # `_borrow` sees what it builds
             return fitted.get("_key", object())
         return training.program_key(
-            self._network_specs(fitted["_specs"]),
+            self._network_specs(fitted["_input_specs"]),
             [fitted["encoder_"]],
             self._loss(fitted),
             self.optimizer,
@@ -144,7 +149,7 @@ class OneModality(NestedParams, NeuralEstimator):
         return training.program(fitted["_key"], lambda: fresh, fresh=fresh)
 
     def _make_program(self, fitted: dict[str, Any]) -> training.Program:
-        (spec,) = self._network_specs(fitted["_specs"])
+        (spec,) = self._network_specs(fitted["_input_specs"])
         loss = self._loss(fitted)
         optimizer = training.make_optimizer(self.optimizer, self.learning_rate)
         own_optimizer = not isinstance(self.optimizer, str)

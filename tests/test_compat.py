@@ -5,7 +5,14 @@ import random
 import keras
 import numpy as np
 
-from skmm._compat import adam_slots, is_decayed, layers_of, seed_state_of, seeded_build
+from skmm._compat import (
+    adam_slots,
+    is_decayed,
+    layers_of,
+    seed_state_of,
+    seeded_build,
+    unnamed_config,
+)
 
 
 def kernel(seed):
@@ -49,3 +56,13 @@ def test_moments_of_adam_come_in_the_order_of_its_variables():
     adam.build(variables)
     assert [[tuple(m.shape) for m in slot] for slot in adam_slots(adam)] == [shapes] * 2
     assert [is_decayed(adam, v) for v in variables] == [True, False]
+
+
+def test_networks_built_alike_are_described_alike():
+    def build(units):
+        x = keras.Input((3,))
+        return keras.Model(x, keras.layers.Dense(units)(x))
+
+    one, two, other = build(2), build(2), build(4)
+    assert one.name != two.name
+    assert unnamed_config(one) == unnamed_config(two) != unnamed_config(other)

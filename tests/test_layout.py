@@ -13,13 +13,14 @@ PACKAGE = ROOT / "skmm"
 
 # From the ground up. Rooms of one level do not import each other.
 LEVELS = (
-    {"exceptions", "_compat", "_memory"},
+    {"exceptions", "_cache", "_compat", "_memory"},
     {"_validation"},
     {"frame", "_components", "layers"},
     {"modalities", "encoders", "fusion", "datasets"},
     {"inference"},
     {"transformer", "training"},
     {"_builders", "_listeners", "_network", "_scikeras", "_splits", "_targets"},
+    {"_inputs"},
     {"_calibration", "_members", "_shares"},
     {"_neural"},
     {"_many_modalities", "_one_modality", "_tasks"},
@@ -30,7 +31,8 @@ LEVEL = {room: height for height, rooms in enumerate(LEVELS) for room in rooms}
 
 DATA_HALF = {"inference", "modalities", "transformer", "datasets"}
 NETWORK_HALF = {"layers", "encoders", "fusion", "training"}
-SHARED = {"exceptions", "_validation", "_compat", "_memory", "frame", "_components"}
+SHARED = {"exceptions", "_validation", "_cache", "_compat", "_memory", "frame"}
+SHARED |= {"_components"}
 KERAS = {"keras", "keras_hub", "scikeras", "tensorflow"}
 PRIVATE_OWNERS = {"keras", "scikeras", "sklearn", "tensorflow"}
 

@@ -17,6 +17,7 @@ from skmm.layers._missing import (
     RankedPooling,
 )
 from skmm.layers._mixture import Mixture, OpinionPool
+from skmm.layers._pretrained import ImageScaling, PretrainedNetwork, TokenInput
 from skmm.layers._statistics import LocalMoments, OrientedGradients, StatisticsPooling
 from skmm.layers._summary import SeriesSummary
 
@@ -26,6 +27,7 @@ __all__ = [
     "AugmentSpectrogram",
     "CategoryEmbedding",
     "FoldAxis",
+    "ImageScaling",
     "LocalMoments",
     "MaskMissing",
     "MaskPadding",
@@ -35,9 +37,11 @@ __all__ = [
     "OpinionPool",
     "OrientedGradients",
     "PositionEmbedding",
+    "PretrainedNetwork",
     "RankedPooling",
     "SeriesSummary",
     "StatisticsPooling",
     "TokenEmbedding",
+    "TokenInput",
     "UnfoldAxis",
 ]

@@ -13,7 +13,6 @@ import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from typing import Any, NamedTuple, Self
 
@@ -21,6 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skmm._cache import version_of
 from skmm.modalities._base import Encoded, Modality
 from skmm.modalities._cells import decode_cells, is_missing
 
@@ -302,11 +302,4 @@ def _split(digests: bytes) -> list[bytes]:
 @cache
 def _versions() -> tuple[str, ...]:
     """Another decoder may give other bits."""
-    return tuple(f"{name} {_version(name)}" for name in DECODERS)
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:  # run from its sources, or a build of another name
-        return "unknown"
+    return tuple(f"{name} {version_of(name)}" for name in DECODERS)

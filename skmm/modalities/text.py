@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any, NamedTuple, Self
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
+from skmm.exceptions import ModalityError
 from skmm.frame import ModalitySpec
 from skmm.modalities._base import Encoded, Modality
 from skmm.modalities._words import hash_words, text_cells
@@ -58,12 +59,17 @@ class TextModality(Modality):
         into, beside those of words: misspelt names then share most ids with the
         right ones. The ends of a word count as a character each. ``(3, 5)`` suits
         names and other dirty categories; None cuts no words.
+    tokenizer : callable or None, default=None
+        A function from a text to the ids, 0 or more, of a pretrained model's tokens;
+        `PretrainedEncoder` gives them to that model. Of the other parameters two
+        count then: `max_tokens`, and `max_features`, the number of the model's
+        tokens. In the array an id is larger by 1, since 0 is padding.
 
     Attributes
     ----------
     vocabulary_ : ndarray of uint32, shape (n_features,)
         Hashes of the known n-grams, those of most training rows first; the i-th has
-        id i + 1.
+        id i + 1. Empty with a `tokenizer`.
     n_tokens_ : int
         Width of the array.
 
@@ -72,6 +78,10 @@ class TextModality(Modality):
     n-grams are kept as 32-bit hashes of their UTF-8 bytes (BLAKE2b), the same in
     every process: 4 bytes each instead of a string. With the default size, one
     unknown n-gram in 200 000 is taken for a known one.
+
+    See Also
+    --------
+    skmm.encoders.pretrained.PretrainedEncoder : Reads a tokenizer's ids.
 
     References
     ----------
@@ -102,6 +112,7 @@ class TextModality(Modality):
         max_tokens: int = 256,
         lowercase: bool = True,
         char_range: tuple[int, int] | None = None,
+        tokenizer: Callable[[str], Any] | None = None,
     ):
         self.ngram_range = ngram_range
         self.max_features = max_features
@@ -109,6 +120,7 @@ class TextModality(Modality):
         self.max_tokens = max_tokens
         self.lowercase = lowercase
         self.char_range = char_range
+        self.tokenizer = tokenizer
 
     def fit(
         self,
@@ -121,6 +133,12 @@ class TextModality(Modality):
         """Choose the n-grams to know."""
         self._check_parameters()
         quiet = "raise" if on_error == "raise" else "silent"
+        if self.tokenizer is not None:
+            rows, _ = self._tokenized(X, quiet)
+            self.vocabulary_ = np.zeros(0, np.uint32)
+            longest = max(map(len, rows), default=1)
+            self.n_tokens_ = int(np.clip(longest, 1, self.max_tokens))
+            return self
         grams, _ = self._read(X, quiet, n_jobs)
         vocabulary = self._most_frequent(grams)
         known = _look_up(vocabulary, grams.hashes) > 0
@@ -143,7 +161,7 @@ class TextModality(Modality):
     def known(
         self, X: pd.DataFrame, on_error: str = "raise", n_jobs: int | None = None
     ) -> tuple[NDArray, NDArray, NDArray]:
-        """List all known n-grams, however many a row has.
+        """List all known n-grams, or tokens of the tokenizer, however many a row has.
 
         Parameters
         ----------
@@ -164,6 +182,10 @@ class TextModality(Modality):
             Which rows have text.
         """
         check_is_fitted(self)
+        if self.tokenizer is not None:
+            found, present = self._tokenized(X, on_error)
+            rows = np.repeat(np.arange(len(X)), [len(ids) for ids in found])
+            return rows, np.concatenate([np.zeros(0, np.int64), *found]), present
         grams, present = self._read(X, on_error, n_jobs)
         ids = _look_up(self.vocabulary_, grams.hashes)
         known = np.flatnonzero(ids)
@@ -173,13 +195,14 @@ class TextModality(Modality):
     def spec(self, name: str) -> ModalitySpec:
         """Describe the array that `transform` returns."""
         check_is_fitted(self)
+        known = self.max_features if self.tokenizer else len(self.vocabulary_)
         return ModalitySpec(
             name,
             self.kind,
             shape=(self.n_tokens_,),
             dtype="int32",
             encoder="embedding_bag",
-            vocabulary_size=len(self.vocabulary_) + 1,
+            vocabulary_size=known + 1,
         )
 
     def _check_parameters(self) -> None:
@@ -188,6 +211,31 @@ class TextModality(Modality):
         _check_range("ngram_range", self.ngram_range, "words")
         if self.char_range is not None:
             _check_range("char_range", self.char_range, "characters")
+
+    def _tokenized(
+        self, X: pd.DataFrame, on_error: str
+    ) -> tuple[list[NDArray], NDArray]:
+        """List each row's ids, larger by 1, and tell which rows have any."""
+        columns = [text_cells(X.iloc[:, j], on_error) for j in range(X.shape[1])]
+        rows = []
+        for texts in zip(*columns, strict=True):
+            ids = [self._ids(text) for text in texts if text]
+            rows.append(np.concatenate([np.zeros(0, np.int32), *ids]) + 1)
+        return rows, np.array([len(row) > 0 for row in rows], dtype=bool)
+
+    def _ids(self, text: str) -> NDArray:
+        ids = np.asarray(self.tokenizer(text))  # type: ignore[misc]
+        if ids.ndim != 1 or (len(ids) and ids.dtype.kind not in "iu"):
+            raise ModalityError(
+                f"the tokenizer must return a list of whole numbers for a text, got "
+                f"{ids.dtype.name} of shape {ids.shape} for {text[:40]!r}."
+            )
+        if len(ids) and not 0 <= ids.min() <= ids.max() < self.max_features:
+            raise ModalityError(
+                f"the tokenizer returned ids from {ids.min()} to {ids.max()}, and "
+                f"max_features is {self.max_features}: give the number of its tokens."
+            )
+        return ids[: self.max_tokens].astype(np.int32)
 
     def _read(
         self, X: pd.DataFrame, on_error: str, n_jobs: int | None

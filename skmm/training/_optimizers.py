@@ -74,7 +74,7 @@ def update(
     gradients : sequence of tensor or tf.IndexedSlices
         One for each variable.
     variables : sequence of keras.Variable
-        What to change.
+        What to change; one with an attribute ``rate_factor`` by so much of the step.
     decay : tensor of shape () or None, default=None
         Decoupled weight decay, for an optimizer that has none of its own.
     lazy : bool, default=False
@@ -82,6 +82,21 @@ def update(
         reads: a step then costs what the batch reads, not what the table holds. Their
         momentum rests meanwhile, where Keras lets it run out.
     """
+    # Weights that were trained before move by a part of the step.
+    slow = [(v, tf.identity(v.value)) for v in variables if hasattr(v, "rate_factor")]
+    _step(optimizer, gradients, variables, decay, lazy)
+    for variable, before in slow:
+        moved = (variable.value - before) * variable.rate_factor
+        variable.value.assign(before + moved)
+
+
+def _step(
+    optimizer: keras.optimizers.Optimizer,
+    gradients: Sequence[Any],
+    variables: Sequence[keras.Variable],
+    decay: Any,
+    lazy: bool,
+) -> None:
     if not _is_plain_adam(optimizer):
         if decay is not None:
             _decay(optimizer, variables, decay)

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 from tensorflow.python.eager import context  # has no public door to its kernel cache
 
-from skmm._compat import layers_of
+from skmm._compat import unnamed_config
 from skmm.frame import ModalitySpec
 from skmm.training._losses import Loss
 from skmm.training._program import Program
@@ -99,6 +99,8 @@ def _plain(value: Any) -> Hashable:
         return dict, *((k, _plain(v)) for k, v in sorted(value.items()))
     if isinstance(value, Loss):
         return Loss, *map(_plain, vars(value).values())
+    if hasattr(value, "layer_params"):  # an encoder
+        return type(value), _plain(value.layer_params())
     if hasattr(value, "get_params"):
         return type(value), _plain(value.get_params(deep=False))
     if hasattr(value, "get_config"):
@@ -128,8 +130,7 @@ def network_key(program: Program) -> Hashable:
         config = program.network.get_config()
         if not _is_of_keras(config):
             return object()
-        names = {layer.name: i for i, layer in enumerate(layers_of(program.network))}
-        config = _renamed(config, names)  # Keras counts names up
+        config = unnamed_config(program.network)  # Keras counts names up
         optimizer = program.optimizer.get_config()
         del optimizer["name"]
         if not program.fixed_rate:
@@ -150,15 +151,6 @@ def _is_of_keras(config: Any) -> bool:
                 return False
         return all(map(_is_of_keras, config.values()))
     return not isinstance(config, (list, tuple)) or all(map(_is_of_keras, config))
-
-
-def _renamed(config: Any, names: dict[str, int]) -> Any:
-    """Put its place in the network for the name of each layer."""
-    if isinstance(config, dict):
-        return {key: _renamed(value, names) for key, value in config.items()}
-    if isinstance(config, (list, tuple)):
-        return [_renamed(value, names) for value in config]
-    return names.get(config, config) if isinstance(config, str) else config
 
 
 @contextmanager

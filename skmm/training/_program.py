@@ -86,9 +86,9 @@ class Program:
         self.takes_present = takes_present
         self.rate = own_rate(optimizer) if own_optimizer else None
         self.fixed_rate = own_optimizer and self.rate is None
-        self.start = self.get_weights() if given_weights else None
         self.loaded: Any = None  # the list of weights that the network holds
         self._initializers = _initializers(network)
+        self.start = self.get_weights() if given_weights else None
         signature = [tf.TensorSpec([None, *x.shape[1:]], x.dtype) for x in self.inputs]
         target = tf.TensorSpec([None, None], tf.float32)
         weight = tf.TensorSpec([None], tf.float32)
@@ -257,8 +257,13 @@ class Program:
         return int(self.network.output["embedding"].shape[-1])
 
     def get_weights(self) -> list[NDArray]:
-        """Copy the weights out of the network."""
-        return [v.numpy() for v in self.network.weights]
+        """Copy the weights out of the network, but those that are still as given."""
+        given = {
+            id(v): getattr(start, "value", None) for v, start in self._initializers
+        }
+        return [
+            _unless_given(v.numpy(), given.get(id(v))) for v in self.network.weights
+        ]
 
     def set_weights(self, weights: list[NDArray]) -> None:
         """Put weights into the network, unless it holds this very list already."""
@@ -321,8 +326,15 @@ class _Traced:
 
 
 def _initializers(network: keras.Model) -> list[tuple[Any, Any]]:
-    """Pair every weight with the initializer of the layer that made it, or None."""
+    """Pair every weight with the initializer of the layer that made it, or None.
+
+    A layer may also say itself where its weights and those inside it start.
+    """
     pairs, seen = [], set()
+    for layer in layers_of(network):
+        for variable, initializer in getattr(layer, "given_weights", ()):
+            seen.add(id(variable))
+            pairs.append((variable, initializer))
     for layer in reversed(layers_of(network)):  # inner layers first
         for variable in layer.weights:
             if id(variable) not in seen:
@@ -338,6 +350,12 @@ def _initializer(layer: Any, name: str) -> Any:
         names.append("depthwise")  # of DepthwiseConv2D
     found = (getattr(layer, f"{n}_initializer", None) for n in names)
     return next((initializer for initializer in found if initializer), None)
+
+
+def _unless_given(value: NDArray, given: Any) -> NDArray:
+    """Take the array that was given for a weight where training left it alone."""
+    same = isinstance(given, np.ndarray) and np.array_equal(value, given)
+    return given if same else value
 
 
 def _draw(initializer: Any, variable: Any, seed: int) -> Any:

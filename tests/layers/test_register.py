@@ -18,6 +18,7 @@ LAYERS = {
     "CategoryEmbedding": ({"cardinalities": (2, 3)}, [(2, 4)]),
     "FoldAxis": ({}, [(2, 3, 4)]),
     "LocalMoments": ({"cells": (2, 3)}, [(2, 5, 6, 2)]),
+    "ImageScaling": ({"mode": "torch"}, [(2, 4, 5, 3)]),
     "MaskMissing": ({"indicator": "missing"}, [(2, 3)]),
     "MaskPadding": ({}, [(2, 3, 4), (2, 3)]),
     "MaskedPooling": ({"mode": "sqrt"}, [(2, 3, 4)]),
@@ -27,13 +28,14 @@ LAYERS = {
     "SeriesSummary": ({"n_parts": 2}, [(2, 7, 3)]),
     "RankedPooling": ({}, [(2, 3, 4), (2, 3)]),
     "TokenEmbedding": ({"input_dim": 5, "output_dim": 3}, [(2, 4)]),
+    "TokenInput": ({"what": "mask"}, [(2, 4)]),
     "UnfoldAxis": ({"size": 2}, [(4, 3)]),
 }
 
 
 def test_every_layer_with_parameters_is_tried():
-    assert {*LAYERS, "Mixture", "OpinionPool"} == set(layers.__all__)
-    assert {*LAYERS, "Mixture", "StatisticsPooling"} == set(layers.__all__)
+    apart = {"Mixture", "OpinionPool", "PretrainedNetwork", "StatisticsPooling"}
+    assert {*LAYERS, *apart} == set(layers.__all__)
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -113,7 +113,6 @@ def test_another_version_of_a_decoder_reads_again(memory, monkeypatch):
 def test_versions_name_the_decoders_that_are_known():
     named = _files._versions()
     assert f"numpy {np.__version__}" in named
-    assert _files._version("no-such-package-of-skmm") == "unknown"
 
 
 def test_the_number_of_threads_is_no_part_of_the_key(memory):

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
@@ -321,3 +322,56 @@ def test_the_frame_is_left_as_it_was():
     before = X.copy(deep=True)
     TextModality().fit(X).transform(X)
     pd.testing.assert_frame_equal(X, before)
+
+
+def letters(text):
+    return [ord(letter) - 97 for letter in text if letter.isalpha()]
+
+
+def tokenized(*texts, **params):
+    settings = {"tokenizer": letters, "max_features": 26, **params}
+    return TextModality(**settings).fit(notes(*texts))
+
+
+def test_a_tokenizer_gives_ids_that_are_larger_by_one():
+    text = tokenized("ab", "zed", None, "...")
+    encoded = text.transform(notes("ab", "zed", None, "..."))
+    assert_array_equal(encoded.array, [[1, 2, 0], [26, 5, 4], [0, 0, 0], [0, 0, 0]])
+    assert_array_equal(encoded.present, [True, True, False, False])
+    spec = text.spec("note")
+    assert (spec.shape, spec.dtype, spec.vocabulary_size) == ((3,), "int32", 27)
+
+
+def test_ids_that_training_did_not_see_are_kept():
+    assert ids(tokenized("ab"), notes("yz")) == [[25, 26]]
+
+
+def test_a_tokenized_text_is_cut_to_the_longest_training_row_and_to_max_tokens():
+    assert ids(tokenized("ab"), notes("abcd")) == [[1, 2]]
+    assert tokenized("abcdef", max_tokens=4).n_tokens_ == 4
+    assert tokenized(None, "...").n_tokens_ == 1
+
+
+def test_columns_of_tokens_stand_one_behind_the_other():
+    X = pd.DataFrame({"a": ["ab", None], "b": ["c", "d"]})
+    text = TextModality(tokenizer=letters, max_features=26).fit(X)
+    assert ids(text, X) == [[1, 2, 3], [4]]
+
+
+def test_a_tokenizer_survives_cloning_and_pickling():
+    text = pickle.loads(pickle.dumps(clone(tokenized("ab")).fit(notes("ab"))))
+    assert ids(text, notes("ba")) == [[2, 1]]
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "message"),
+    [
+        (str.split, r"list of whole numbers for a text, got str"),
+        (lambda text: [[1]], r"got int64 of shape \(1, 1\)"),
+        (lambda text: [30], "ids from 30 to 30, and max_features is 26"),
+        (lambda text: [-1], "ids from -1 to -1"),
+    ],
+)
+def test_a_tokenizer_must_return_ids(tokenizer, message):
+    with pytest.raises(ModalityError, match=message):
+        tokenized("a b", tokenizer=tokenizer)

@@ -128,3 +128,23 @@ def test_rows_that_are_not_read_rest():
     _, after_one, _ = table_steps([first], lazy=True)
     _, after_two, _ = table_steps([first, second], lazy=True)
     np.testing.assert_array_equal(after_one[3], after_two[3])
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_weight_with_a_factor_moves_by_so_much_of_the_step(optimizer):
+    moves = []
+    for factor in (None, 0.25):
+        layer = keras.layers.Dense(2, kernel_initializer="ones")
+        layer.build((None, 3))
+        if factor:
+            layer.kernel.rate_factor = factor
+        before = layer.get_weights()
+        made = make_optimizer(optimizer, 0.1)
+        made.build(layer.trainable_variables)
+        gradients = [tf.ones(v.shape) for v in layer.trainable_variables]
+        update(made, gradients, layer.trainable_variables, tf.constant(0.1))
+        pairs = zip(layer.get_weights(), before, strict=True)
+        moves.append([after - start for after, start in pairs])
+    (kernel, bias), (slow_kernel, same_bias) = moves
+    np.testing.assert_allclose(slow_kernel, 0.25 * kernel, rtol=1e-4)
+    np.testing.assert_array_equal(same_bias, bias)

@@ -200,3 +200,20 @@ def test_filters_of_a_depthwise_convolution_are_drawn_anew():
     before = program.get_weights()[0]
     program.initialise(1)
     assert (program.get_weights()[0] != before).all()
+
+
+def test_weights_that_stay_as_a_layer_gave_them_are_not_copied():
+    class Given(keras.initializers.Constant):
+        pass
+
+    x = keras.Input((2,))
+    dense = keras.layers.Dense(2)
+    network = keras.Model([x], {"logits": dense(x), "embedding": x})
+    value = np.eye(2, dtype="float32")
+    dense.given_weights = [(dense.kernel, Given(value))]
+    loss, sgd = training.Loss("multiclass", (2,)), training.make_optimizer("sgd", 0.1)
+    program = training.Program(network, loss, sgd, takes_present=False)
+    program.initialise(0)
+    assert program.get_weights()[0] is value
+    dense.kernel.assign_add(value)
+    np.testing.assert_array_equal(program.get_weights()[0], 2 * value)
