@@ -74,7 +74,9 @@ def update(
     gradients : sequence of tensor or tf.IndexedSlices
         One for each variable.
     variables : sequence of keras.Variable
-        What to change; one with an attribute ``rate_factor`` by so much of the step.
+        What to change; one with an attribute ``rate_factor`` by so much of the step;
+        in one with an attribute ``common_moment``, Adam divides all rows by the same
+        second moment.
     decay : tensor of shape () or None, default=None
         Decoupled weight decay, for an optimizer that has none of its own.
     lazy : bool, default=False
@@ -143,7 +145,7 @@ def _adam(
         kept = 1.0
         if decay is not None and is_decayed(optimizer, variable):
             kept = 1.0 - decay * rate
-        if isinstance(gradient, tf.IndexedSlices):
+        if isinstance(gradient, tf.IndexedSlices) or _has_common_moment(variable):
             _adam_rows(optimizer, gradient, variable, (m, v), rate, powers, kept)
             continue
         if tf.is_tensor(kept):
@@ -172,16 +174,37 @@ def _adam_rows(
     powers: list[Any],
     kept: Any,
 ) -> None:
-    """Take Adam's step on some rows of a table."""
-    rows, g = gradient.indices, gradient.values
-    m, v = (tf.gather(slot.value, rows) for slot in slots)
+    """Take Adam's step on some rows of a table.
+
+    Where a table has a common moment, every row is divided by that of the row that is
+    moved most, and v keeps it in its first row: as in NovoGrad (Ginsburg et al. 2019,
+    arXiv:1905.11286, algorithm 1), which has one second moment for each layer. By one
+    of its own, a word that three rows hold is moved as far as one that all hold.
+    """
+    if isinstance(gradient, tf.IndexedSlices):
+        rows, g = gradient.indices, gradient.values
+    else:
+        rows, g = tf.range(variable.shape[0]), gradient
+    common = _has_common_moment(variable)
+    m = tf.gather(slots[0].value, rows)
     m += (g - m) * (1 - optimizer.beta_1)
-    v += (g * g - v) * (1 - optimizer.beta_2)
+    if common:
+        v_rows, square = tf.zeros([1], tf.int32), tf.reduce_mean(g * g, axis=1)
+        square = tf.reduce_max(square)
+    else:
+        v_rows, square = rows, g * g
+    v = tf.gather(slots[1].value, v_rows)
+    v += (square - v) * (1 - optimizer.beta_2)
     size = rate * tf.sqrt(1 - powers[1]) / (1 - powers[0])
     moved = tf.gather(variable.value, rows) * kept
     moved -= size * m / (tf.sqrt(v) + optimizer.epsilon)
-    for changed, value in ((slots[0], m), (slots[1], v), (variable, moved)):
-        changed.value.scatter_update(tf.IndexedSlices(value, rows))
+    changes = ((slots[0], rows, m), (slots[1], v_rows, v), (variable, rows, moved))
+    for changed, where, value in changes:
+        changed.value.scatter_update(tf.IndexedSlices(value, where))
+
+
+def _has_common_moment(variable: keras.Variable) -> bool:
+    return getattr(variable, "common_moment", False)
 
 
 def _is_plain_adam(optimizer: keras.optimizers.Optimizer) -> bool:

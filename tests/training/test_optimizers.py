@@ -88,12 +88,13 @@ def test_steps_equal_those_of_keras(optimizer):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-def table_steps(gradients, lazy):
+def table_steps(gradients, lazy, common=False):
     """Walk a large table and a bias by gradients of some of the table's rows."""
     made = make_optimizer("adam", 0.01)
     rng = np.random.default_rng(1)
     start = rng.normal(size=(LAZY_ROWS, 3))
     table = keras.Variable(start, dtype="float32", name="embeddings")
+    table.common_moment = common
     bias = keras.Variable(np.ones(3), dtype="float32", name="bias")
     made.build([table, bias])
     step = tf.function(
@@ -121,6 +122,21 @@ def test_a_lazy_step_equals_a_dense_one_on_the_rows_it_reads():
     rest = np.setdiff1d(np.arange(LAZY_ROWS), touched)
     np.testing.assert_array_equal(lazy[rest], start[rest])
     assert not np.array_equal(dense[rest], start[rest])  # the decay of the others
+
+
+@pytest.mark.parametrize("lazy", [True, False])
+def test_a_table_with_a_common_moment_divides_all_rows_alike(lazy):
+    rows = np.array([7, 2])
+    gradients = [(np.array([[0.1, 0.2, 0.3], [0.01, 0, 0]]) * k, rows) for k in (1, 2)]
+    start, found, _ = table_steps(gradients, lazy, common=True)
+    w, m, v = start[rows].astype(float), 0.0, 0.0
+    for t, (g, _) in enumerate(gradients, start=1):
+        g = g / np.sqrt((g**2).sum() + 3)  # clipped with the bias, whose are ones
+        m = 0.9 * m + 0.1 * g
+        v = 0.999 * v + 0.001 * (g**2).mean(axis=1).max()
+        step = 0.01 * m / (1 - 0.9**t) / np.sqrt(v / (1 - 0.999**t))
+        w = w * (1 - 0.1 * 0.01) - step
+    np.testing.assert_allclose(found[rows], w, atol=1e-5)
 
 
 def test_rows_that_are_not_read_rest():
