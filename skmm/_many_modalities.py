@@ -18,7 +18,7 @@ from skmm._compat import Interval, StrOptions, seeded_build, take_rows
 from skmm._components import NestedParams, resolve
 from skmm._members import Unseen
 from skmm._network import multimodal_network, pooled_network
-from skmm._neural import EARLY_STOPPING_ROWS, NeuralEstimator
+from skmm._neural import NeuralEstimator
 from skmm._shares import choose_shares
 from skmm._validation import to_pandas
 from skmm.encoders._base import Encoder
@@ -29,6 +29,7 @@ from skmm.transformer import ModalityTransformer
 __all__ = ["ManyModalities"]
 
 ENSEMBLE_SIZE = 5  # ensemble_size="auto" on few rows
+WORK = 50_000  # rows that all its networks may have in all
 FEWEST_ROWS = 20  # that it takes to deal them out
 
 
@@ -155,8 +156,9 @@ class ManyModalities(NestedParams, NeuralEstimator):
         if self.ensemble_size != "auto":
             return self.ensemble_size
         deals = self.early_stopping == "auto" and not (given or one_epoch)
-        small = FEWEST_ROWS <= n_samples <= EARLY_STOPPING_ROWS
-        return ENSEMBLE_SIZE if deals and small else 1
+        if not deals or n_samples < FEWEST_ROWS:
+            return 1
+        return min(max(WORK // n_samples, 1), ENSEMBLE_SIZE)
 
     def _most_networks(self, resume: bool) -> int:
         if resume:

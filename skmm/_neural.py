@@ -42,6 +42,7 @@ from skmm.frame import ModalityFrame
 __all__ = ["NeuralEstimator"]
 
 EARLY_STOPPING_ROWS = 10_000  # early_stopping="auto" as in HistGradientBoosting
+FEWEST_FOLDS = 5  # of which each network validates on one
 
 
 @contextmanager
@@ -239,7 +240,8 @@ class NeuralEstimator(
         strata, seed = self._strata(y), self._seed()
         if n_networks == 1:
             return [set_apart(len(y), strata, self.validation_fraction, seed)]
-        return list(deal(len(y), strata, n_networks, seed))
+        folds = deal(len(y), strata, max(n_networks, FEWEST_FOLDS), seed)
+        return list(folds[:n_networks])
 
     def _n_networks(
         self, n_samples: int, given: bool, one_epoch: bool, resume: bool

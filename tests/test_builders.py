@@ -75,7 +75,7 @@ def test_a_builders_arguments_are_searched():
     search.fit(X, Y)
     sizes = search.best_estimator_.network_params["hidden_layer_sizes"]
     assert sizes == search.best_params_["network__hidden_layer_sizes"]
-    kernels = [w.shape[1] for w in search.best_estimator_._weights[::2]]
+    kernels = [w.shape[1] for w in search.best_estimator_._weights[0][::2]]
     assert kernels == [*sizes, 3]
 
 

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.metrics import log_loss
 
-from skmm import MultimodalClassifier, MultimodalRegressor, _neural, training
+from skmm import MultimodalClassifier, MultimodalRegressor, training
 
 RNG = np.random.default_rng(0)
 N = 120
@@ -39,14 +39,23 @@ def rows_of(model, n, **how):
     return model._splits(np.arange(n) % 2, **asked)
 
 
-def test_few_rows_are_shared_out_to_five_networks(monkeypatch):
-    monkeypatch.setattr(_neural, "EARLY_STOPPING_ROWS", 60)
-    monkeypatch.setattr("skmm._many_modalities.EARLY_STOPPING_ROWS", 60)
-    assert [len(rows_of(classifier(), n)) for n in (19, 20, 60, 61)] == [1, 5, 5, 1]
+def test_few_rows_are_shared_out_to_five_networks():
     assert rows_of(classifier(), 19) == [(None, None)]
-    held_out = [outside for _, outside in rows_of(classifier(), 60)]
-    assert_array_equal(np.sort(np.concatenate(held_out)), np.arange(60))
-    assert len(rows_of(classifier(), 61)[0][1]) == 7
+    for n in (20, 10_000):
+        held_out = [outside for _, outside in rows_of(classifier(), n)]
+        assert len(held_out) == 5
+        assert_array_equal(np.sort(np.concatenate(held_out)), np.arange(n))
+
+
+@pytest.mark.parametrize(("n", "networks"), [(12_000, 4), (25_000, 2)])
+def test_more_rows_have_fewer_networks_each_with_a_fifth_to_validate_on(n, networks):
+    splits = rows_of(classifier(), n)
+    assert [len(outside) for _, outside in splits] == [n // 5] * networks
+
+
+def test_many_rows_have_one_network():
+    ((inside, outside),) = rows_of(classifier(), 30_000)
+    assert (len(inside), len(outside)) == (27_000, 3000)
 
 
 def test_one_network_is_trained_where_validation_is_settled():

@@ -258,12 +258,9 @@ class Program:
 
     def get_weights(self) -> list[NDArray]:
         """Copy the weights out of the network, but those that are still as given."""
-        given = {
-            id(v): getattr(start, "value", None) for v, start in self._initializers
-        }
-        return [
-            _unless_given(v.numpy(), given.get(id(v))) for v in self.network.weights
-        ]
+        given = {id(v): getattr(i, "value", None) for v, i in self._initializers}
+        weights = self.network.weights
+        return [_unless_given(v.numpy(), given.get(id(v))) for v in weights]
 
     def set_weights(self, weights: list[NDArray]) -> None:
         """Put weights into the network, unless it holds this very list already."""

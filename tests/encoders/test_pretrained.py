@@ -72,7 +72,11 @@ def encoder(model=MODEL, **params):
 def estimator(given=None, *, epochs=2, **params):
     given = encoder(**params) if given is None else given
     return MultimodalClassifier(
-        MODALITIES, encoders=[("photo", given)], epochs=epochs, random_state=0
+        MODALITIES,
+        encoders=[("photo", given)],
+        ensemble_size=1,
+        epochs=epochs,
+        random_state=0,
     )
 
 
@@ -417,6 +421,7 @@ def test_a_pickle_holds_weights_that_stay_once(trainable):
         fitted = MultimodalClassifier(
             [("photo", ImageModality(size=1, channels=3), "photo")],
             encoders=[("photo", given)],
+            ensemble_size=1,
             epochs=1,
         )
         sizes.append(len(pickle.dumps(fitted.fit(TABLE, Y))))
