@@ -1,13 +1,19 @@
-"""Default skmm, no tuning, on every dataset of a folder.
+"""Default skmm, no tuning, on every dataset of a folder and four of scikit-learn.
 
-    python benchmarks/accuracy.py --data FOLDER [--only NAME] [--seeds 1]
+    python benchmarks/accuracy.py --data FOLDER [--only NAME ...] [--seeds 3]
                                   [--write benchmarks/RESULTS.md]
 
-Each dataset is a folder with `data.parquet` (a column `split` holds train, val and
-test) and `meta.json` (target, task, metric, input columns). The estimator is fitted
-on train and val and scored on test, once on all columns and once on the columns of
-each modality alone. `INDEX.md` beside the folders says what others reached. Nothing
-here depends on the name of a dataset.
+Each dataset is a folder with `data.parquet`, `meta.json` (target, task, metric, input
+columns, what rows belong together) and `CARD.md`. Where the card has cross-validated
+baselines, so are these figures: over the folds of the column that `meta.json` calls
+predefined, over 5 folds of the groups it names, or over 5 folds of the rows. Otherwise
+the estimator is fitted on train and val of the column `split`, and scored on test.
+scikit-learn's tables are cross-validated on 5 folds, next to `MLPClassifier` and
+`HistGradientBoostingClassifier`, or their regressors, as they come.
+
+Every seed is a fit with nothing but `random_state`, on all columns; the first also fits
+the columns of each modality alone. `INDEX.md` beside the folders says what others
+reached. Nothing here depends on the name of a dataset.
 """
 
 import argparse
@@ -20,90 +26,186 @@ import statistics
 import sys
 import time
 import traceback
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn import datasets
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
 from sklearn.metrics import get_scorer, make_scorer, r2_score
+from sklearn.model_selection import GroupKFold, KFold, PredefinedSplit, StratifiedKFold
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from skmm import MultimodalClassifier, MultimodalRegressor, infer_modalities
 
-SCORERS = {"accuracy": "accuracy", "roc-auc": "roc_auc", "r2": "r2"}
+# As meta.json calls a metric: as scikit-learn does.
+SCORERS = {
+    "accuracy": "accuracy",
+    "macro_f1": "f1_macro",
+    "f1": "f1",
+    "pr-auc": "average_precision",
+    "average precision": "average_precision",
+    "roc-auc": "roc_auc",
+    "balanced accuracy": "balanced_accuracy",
+    "r2": "r2",
+}
 PACKAGES = ("skmm", "sklearn", "keras", "tensorflow", "numpy", "pandas")
 FAILED = "FAILED"
 END = "<!-- written by hand from here on -->"
 HEADER = (
-    "dataset", "task", "metric", "skmm", "no skill", "best single modality",
-    "seconds", "own baseline", "published",
+    "dataset", "rows", "metric", "skmm", "no skill", "best single modality",
+    "seconds a fit", "own baseline", "published",
 )  # fmt: skip
+TOYS = {
+    "breast cancer": datasets.load_breast_cancer,
+    "diabetes": datasets.load_diabetes,
+    "digits": datasets.load_digits,
+    "wine": datasets.load_wine,
+}
 
 
 @dataclass
 class Task:
-    """One dataset with one way to score it."""
+    """One dataset, how it is split, and how it is scored."""
 
     name: str
     kind: str  # "binary", "multiclass" or "regression"
-    metric: str
-    train: pd.DataFrame
-    test: pd.DataFrame
-    y_train: pd.Series
-    y_test: pd.Series
+    metrics: list[str]  # the first is compared
+    X: pd.DataFrame
+    y: pd.Series
+    folds: list[tuple[np.ndarray, np.ndarray]]
     log: bool = False
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def train(self):
+        """Rows to train on, of the first fold."""
+        return self.X.iloc[self.folds[0][0]]
+
+    @property
+    def test(self):
+        """Rows to score on, of the first fold."""
+        return self.X.iloc[self.folds[0][1]]
+
+    @property
+    def y_train(self):
+        """Target of `train`."""
+        return self.y.iloc[self.folds[0][0]]
+
+    @property
+    def y_test(self):
+        """Target of `test`."""
+        return self.y.iloc[self.folds[0][1]]
 
     def model(self, seed):
         """Make the estimator as it comes, but for its seed."""
+        return self.choose(MultimodalClassifier, MultimodalRegressor, seed)
+
+    def choose(self, classifier, regressor, seed):
+        """Make one of these, on the logarithm of the target where it is asked for."""
         if self.kind != "regression":
-            return MultimodalClassifier(random_state=seed)
-        return self._on_log(MultimodalRegressor(random_state=seed))
+            return classifier(random_state=seed)
+        model = regressor(random_state=seed)
+        if not self.log:
+            return model
+        return TransformedTargetRegressor(model, func=np.log1p, inverse_func=np.expm1)
 
     def no_skill(self):
-        """Make what predicts the majority class, or the mean."""
+        """Make what predicts the classes' shares, or the mean."""
         if self.kind != "regression":
             return DummyClassifier(strategy="prior")
-        return self._on_log(DummyRegressor())
+        return DummyRegressor()
 
-    def _on_log(self, regressor):
-        if not self.log:
-            return regressor
-        return TransformedTargetRegressor(
-            regressor, func=np.log1p, inverse_func=np.expm1
-        )
+    def scorers(self):
+        """List a scorer for each metric."""
+        if self.log:
+            return [make_scorer(_r2_log)]
+        return [get_scorer(SCORERS[metric]) for metric in self.metrics]
 
-    def score(self, model, columns):
-        """Fit on these columns alone, score on the test rows."""
-        model.fit(self.train[columns], self.y_train)
-        scorer = make_scorer(_r2_log) if self.log else get_scorer(SCORERS[self.metric])
-        return scorer(model, self.test[columns], self.y_test)
+    def score(self, make: Callable, columns):
+        """Fit a fresh model on each fold; means of the metrics, and seconds a fit."""
+        scorers = self.scorers()
+        found = []
+        self.seconds = []
+        for train, test in self.folds:
+            started = time.perf_counter()
+            model = make().fit(self.X[columns].iloc[train], self.y.iloc[train])
+            self.seconds.append(time.perf_counter() - started)
+            rows = self.X[columns].iloc[test], self.y.iloc[test]
+            found.append([scorer(model, *rows) for scorer in scorers])
+        return np.mean(found, axis=0)
 
 
 def _r2_log(y_true, y_pred):
-    return r2_score(np.log1p(y_true), np.log1p(y_pred))
+    return r2_score(np.log1p(y_true), np.log1p(np.maximum(y_pred, 0)))
 
 
 def tasks(folder):
-    """Read one dataset; a regression that also asks for the log gives two tasks."""
+    """Read one dataset."""
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    columns, target = list(meta["columns"]), meta["target"]
-    data = pd.read_parquet(folder / "data.parquet", columns=[*columns, target, "split"])
-    test = data["split"] == "test"
+    data = pd.read_parquet(folder / "data.parquet")
     kind = re.match(r"binary|multiclass|regression", meta["task"])[0]
-    metric = min(SCORERS, key=lambda name: _position(name, meta["metric"]))
-    parts = (data[~test][columns], data[test][columns])
-    parts += (data[~test][target], data[test][target])
-    yield Task(meta["name"], kind, metric, *parts)
-    if kind == "regression" and "log" in meta["metric"].lower():
-        yield Task(meta["name"], kind, metric, *parts, log=True)
+    named = [part.strip().lower() for part in re.split(r"[,;(]", meta["metric"])]
+    metrics = [name for name in named if name in SCORERS][:2]
+    log = kind == "regression" and "log" in meta["metric"].lower()
+    card = (folder / "CARD.md").read_text(encoding="utf-8")
+    folds = _folds(data, meta.get("group"), "Cross-validated:" in card)
+    X, y = data[list(meta["columns"])], data[meta["target"]]
+    yield Task(meta["name"], kind, metrics[: 1 if log else 2], X, y, folds, log)
 
 
-def _position(name, text):
-    """Where the metric is named first; behind the end where it is not."""
-    found = text.lower().find(name)
-    return found if found >= 0 else len(text)
+def _folds(data, group, cross_validated):
+    """List rows to train on and to score on."""
+    if not cross_validated:
+        test = (data["split"] == "test").to_numpy()
+        return [(np.flatnonzero(~test), np.flatnonzero(test))]
+    if group is None:
+        return list(KFold(5, shuffle=True, random_state=0).split(data))
+    column = data[group.split()[0]]
+    if "predefined" in group:
+        return list(PredefinedSplit(pd.factorize(column, sort=True)[0]).split())
+    return list(GroupKFold(5).split(data, groups=column))
+
+
+def toys(only):
+    """Read scikit-learn's tables."""
+    for name, load in TOYS.items():
+        if only and name not in only:
+            continue
+        X, y = load(return_X_y=True, as_frame=True)
+        regression = name == "diabetes"
+        kind, metric = (
+            ("regression", "r2") if regression else ("multiclass", "accuracy")
+        )
+        split = (KFold if regression else StratifiedKFold)(
+            5, shuffle=True, random_state=0
+        )
+        yield Task(name, kind, [metric], X, y, list(split.split(X, y)))
+
+
+def toy_rows(task, seeds):
+    """Cells of one of scikit-learn's tables, next to scikit-learn's own models."""
+    peers = {
+        "MLP": (MLPClassifier, MLPRegressor),
+        "boosting": (HistGradientBoostingClassifier, HistGradientBoostingRegressor),
+    }
+    columns = list(task.X.columns)
+    shown = []
+    for name, kinds in peers.items():
+        scores = [
+            task.score(lambda s=seed, k=kinds: task.choose(*k, s), columns)[:1]
+            for seed in range(seeds)
+        ]
+        shown.append(f"{name} {_figure(scores)}")
+    return [*run(task, seeds, alone=False), ", ".join(shown), ""]
 
 
 def rows(folder, seeds, reference):
@@ -111,30 +213,36 @@ def rows(folder, seeds, reference):
     tail = [reference.get("own baseline", ""), reference.get("published", "")]
     try:
         for task in tasks(folder):
-            metric = f"{task.metric} of log1p" if task.log else task.metric
-            yield [task.name, task.kind, metric, *run(task, seeds), *tail]
+            yield [*run(task, seeds), *tail]
     except Exception as error:  # the other datasets still run
         traceback.print_exc()
         message = " ".join(f"{type(error).__name__}: {error}".split())
         yield [folder.name, FAILED, message, *[""] * 4, *tail]
 
 
-def run(task, seeds):
+def run(task, seeds, alone=True):
     """Score all columns, no skill and each modality alone; and time the first."""
-    columns = list(task.train.columns)
-    started = time.perf_counter()
-    scores = [task.score(task.model(seed), columns) for seed in range(seeds)]
-    seconds = (time.perf_counter() - started) / seeds
+    columns = list(task.X.columns)
+    scores, seconds = [], []
+    for seed in range(seeds):
+        scores.append(task.score(lambda s=seed: task.model(s), columns))
+        seconds += task.seconds
+    parts = grouping(task.train) if alone else {}
     single = {
-        name: task.score(task.model(0), members)
-        for name, members in grouping(task.train).items()
+        name: task.score(lambda: task.model(0), members)[0]
+        for name, members in parts.items()
+        if len(parts) > 1
     }
-    best = max(single, key=single.get)
+    best = max(single, key=single.get, default=None)
+    how = f"{len(task.folds)} folds" if len(task.folds) > 1 else "split"
     return [
+        task.name,
+        f"{len(task.X)}, {how}",
+        " / ".join(task.metrics) + " of log1p" * task.log,
         _figure(scores),
-        f"{task.score(task.no_skill(), columns):.3f}",
-        f"{single[best]:.3f} ({best})",
-        f"{seconds:.0f}",
+        f"{task.score(task.no_skill, columns)[0]:.3f}",
+        f"{single[best]:.3f} ({best})" if best else "",
+        f"{statistics.mean(seconds):.0f}, at most {max(seconds):.0f}",
     ]
 
 
@@ -145,9 +253,11 @@ def grouping(frame):
 
 
 def _figure(scores):
+    """Mean over the seeds of each metric, and the standard deviation."""
     if len(scores) == 1:
-        return f"{scores[0]:.3f}"
-    return f"{statistics.mean(scores):.3f} ± {statistics.stdev(scores):.3f}"
+        return " / ".join(f"{value:.3f}" for value in scores[0])
+    means, spread = np.mean(scores, axis=0), np.std(scores, axis=0, ddof=1)
+    return " / ".join(f"{m:.3f} ± {s:.3f}" for m, s in zip(means, spread, strict=True))
 
 
 def references(data):
@@ -194,29 +304,37 @@ def _processor():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--only", help="name of one dataset")
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--only", nargs="+", help="names of datasets")
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--write", type=Path, help="markdown file to write")
     options = parser.parse_args()
     if options.write and options.only:
         parser.error("--write keeps whole tables: leave out --only")
 
     folders = sorted(path.parent for path in options.data.glob("*/meta.json"))
-    folders = [f for f in folders if options.only in (None, f.name)]
-    if not folders:
-        parser.error(f"no dataset {options.only or ''} in {options.data}")
+    only = options.only
+    folders = [f for f in folders if not only or f.name in only]
+    small = list(toys(only))
+    if not folders and not small:
+        parser.error(f"no dataset {only or ''} in {options.data}")
 
     published = references(options.data)
     table = [markdown(HEADER), markdown(["---"] * len(HEADER))]
     print(*table, sep="\n", flush=True)
+
+    def note(cells):
+        table.append(markdown(cells))
+        print(table[-1], flush=True)
+
     for folder in folders:
         for cells in rows(folder, options.seeds, published.get(folder.name, {})):
-            table.append(markdown(cells))
-            print(table[-1], flush=True)
+            note(cells)
+    for task in small:
+        note(toy_rows(task, options.seeds))
     if options.write:
         intro = (
-            f"{setting()}; seeds: {options.seeds}. Seconds are one fit and its scoring "
-            "on all columns."
+            f"{setting()}; mean ± standard deviation over {options.seeds} seeds, "
+            "single modalities one. Seconds are of `fit`, decoding included."
         )
         write_section(options.write, "Accuracy", [intro, "\n".join(table)])
     sys.exit(any(f"| {FAILED} |" in row for row in table))

@@ -2,8 +2,9 @@
 
     python benchmarks/choices.py [--only NAME] [--data FOLDER]
 
-`text`, `bag`, `audio` and `pictures` read the datasets of FOLDER as
-benchmarks/accuracy.py does, and are left out without it; the others need nothing.
+`text`, `bag`, `audio`, `pictures`, `networks`, `heads`, `series` and `moment` read the
+datasets of FOLDER as benchmarks/accuracy.py does, and are left out without it; the
+others need nothing.
 Alternatives run interleaved in one process; figures are medians over the runs, or mean
 ± standard deviation over seeds.
 """
@@ -49,6 +50,7 @@ from skmm.encoders.embedding_bag import EmbeddingBagEncoder
 from skmm.encoders.mlp import MLPEncoder
 from skmm.encoders.patch_mixer import PatchMixerEncoder
 from skmm.encoders.resnet import ResNetEncoder
+from skmm.encoders.series import SeriesEncoder
 from skmm.modalities.audio import AudioModality
 from skmm.modalities.text import TextModality
 from skmm.training import clear_pool
@@ -65,6 +67,10 @@ NAMES = (
     "bag",
     "audio",
     "pictures",
+    "networks",
+    "heads",
+    "series",
+    "moment",
 )
 
 
@@ -236,7 +242,7 @@ def bag(data):
                 found = [_bag_scores(task, columns, rate, seed) for seed in range(3)]
             means, spread = np.mean(found, axis=0), np.std(found, axis=0, ddof=1)
             print(
-                f"bag: {folder.name}: {name}: {task.metric} {means[0]:.4f} ± "
+                f"bag: {folder.name}: {name}: {task.metrics[0]} {means[0]:.4f} ± "
                 f"{spread[0]:.4f}, log loss {means[1]:.4f} ± {spread[1]:.4f}",
                 flush=True,
             )
@@ -244,12 +250,87 @@ def bag(data):
 
 
 def _bag_scores(task, columns, rate, seed):
-    model = Classifier(early_stopping=True, random_state=seed)
     names = ModalityTransformer().fit(task.train[columns]).specs_
-    model.encoders = [(name, EmbeddingBagEncoder(dropout=rate)) for name in names]
-    score = task.score(model, columns)
-    probabilities = model.predict_proba(task.test[columns])
-    return score, log_loss(task.y_test, probabilities, labels=model.classes_)
+    encoders = [(name, EmbeddingBagEncoder(dropout=rate)) for name in names]
+    return _scores(task, columns, seed, early_stopping=True, encoders=encoders)
+
+
+def _scores(task, columns, seed, **settings):
+    """Mean over the folds of the metric, and of the log loss or squared error."""
+    found = []
+    scorer = task.scorers()[0]
+    for train, test in task.folds:
+        model = task.model(seed)
+        getattr(model, "regressor", model).set_params(**settings)
+        model.fit(task.X[columns].iloc[train], task.y.iloc[train])
+        X, y = task.X[columns].iloc[test], task.y.iloc[test]
+        if task.kind == "regression":
+            loss = np.mean(np.square(np.log1p(y) - np.log1p(model.predict(X))))
+        else:
+            loss = log_loss(y, model.predict_proba(X), labels=model.classes_)
+        found.append((scorer(model, X, y), loss))
+    return np.mean(found, axis=0)
+
+
+def _compared(name, data, variants, kind=None):
+    """Print what settings of the default estimator reach: three seeds, paired.
+
+    On every dataset that has a modality of this kind; on that modality's columns alone
+    where it is asked for.
+    """
+    for folder in sorted(path.parent for path in data.glob("*/meta.json")):
+        task = next(tasks(folder))
+        inferred = infer_modalities(task.X)
+        columns = list(task.X.columns)
+        if kind is not None:
+            columns = list(inferred.index[inferred["modality"] == kind])
+        for variant, settings in variants.items() if columns else ():
+            clear_pool()
+            if "encoder" in settings:
+                names = inferred["name"][columns].unique()
+                settings = {"encoders": [(n, settings["encoder"]) for n in names]}
+            found = [_scores(task, columns, s, **settings) for s in range(RUNS)]
+            means, spread = np.mean(found, axis=0), np.std(found, axis=0, ddof=1)
+            print(
+                f"{name}: {folder.name}: {variant}: {task.metrics[0]} {means[0]:.4f} ± "
+                f"{spread[0]:.4f}, loss {means[1]:.4f} ± {spread[1]:.4f}",
+                flush=True,
+            )
+    clear_pool()
+
+
+def networks(data):
+    """Score one network, with validation rows and without, and several."""
+    variants = {
+        "one, all rows": {"early_stopping": False},
+        "one, a tenth set apart": {"early_stopping": True},
+        "several (default)": {},
+    }
+    _compared("networks", data, variants)
+
+
+def heads(data):
+    """Score weights of the modalities' own losses; 0 trains the fused one alone."""
+    _compared("heads", data, {str(w): {"aux_weight": w} for w in (0.0, 0.2, 0.5, 1.0)})
+
+
+def series(data):
+    """Score summaries of series beside convolutions, and each alone."""
+    variants = {
+        "convolutions": {"encoder": CNNEncoder()},
+        "summaries": {"encoder": SeriesEncoder(filters=0)},
+        "summaries of the whole": {"encoder": SeriesEncoder(filters=0, n_parts=0)},
+        "both (default)": {"encoder": SeriesEncoder()},
+    }
+    _compared("series", data, variants, "timeseries")
+
+
+def moment(data):
+    """Score one second moment for each table of tokens, and one for each number."""
+    variants = {"one for the table (default)": {}}
+    _compared("moment", data, variants, "text")
+    with patch("skmm.training._optimizers._has_common_moment", return_value=False):
+        _compared("moment", data, {"one for each number": {}}, "text")
 
 
 def _pooled(array):
@@ -411,6 +492,10 @@ def main():
             "bag": partial(bag, options.data),
             "audio": partial(audio, options.data),
             "pictures": partial(pictures, options.data),
+            "networks": partial(networks, options.data),
+            "heads": partial(heads, options.data),
+            "series": partial(series, options.data),
+            "moment": partial(moment, options.data),
         }
     print(setting())
     for name, experiment in experiments.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -29,7 +30,8 @@ from skmm.transformer import ModalityTransformer
 __all__ = ["ManyModalities"]
 
 ENSEMBLE_SIZE = 5  # ensemble_size="auto" on few rows
-WORK = 50_000  # rows that all its networks may have in all
+WORK = 50_000_000  # numbers that all its networks may read in an epoch
+LIGHT = 1000  # numbers that any row counts for
 FEWEST_ROWS = 20  # that it takes to deal them out
 
 
@@ -158,7 +160,14 @@ class ManyModalities(NestedParams, NeuralEstimator):
         deals = self.early_stopping == "auto" and not (given or one_epoch)
         if not deals or n_samples < FEWEST_ROWS:
             return 1
-        return min(max(WORK // n_samples, 1), ENSEMBLE_SIZE)
+        return ENSEMBLE_SIZE if 2 * n_samples * LIGHT <= WORK else 1
+
+    def _affordable(self, frame: ModalityFrame) -> int:
+        """Tell how many networks such rows are worth, 2 or more."""
+        if self.ensemble_size != "auto":
+            return self.ensemble_size
+        numbers = sum(math.prod(spec.shape) for spec in frame.specs.values())
+        return max(2, WORK // (len(frame) * max(numbers, LIGHT)))
 
     def _most_networks(self, resume: bool) -> int:
         if resume:

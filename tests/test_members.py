@@ -9,7 +9,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.metrics import log_loss
 
-from skmm import MultimodalClassifier, MultimodalRegressor, training
+from skmm import (
+    ModalityFrame,
+    ModalitySpec,
+    MultimodalClassifier,
+    MultimodalRegressor,
+    training,
+)
 
 RNG = np.random.default_rng(0)
 N = 120
@@ -41,16 +47,27 @@ def rows_of(model, n, **how):
 
 def test_few_rows_are_shared_out_to_five_networks():
     assert rows_of(classifier(), 19) == [(None, None)]
-    for n in (20, 10_000):
+    for n in (20, 25_000):
         held_out = [outside for _, outside in rows_of(classifier(), n)]
         assert len(held_out) == 5
         assert_array_equal(np.sort(np.concatenate(held_out)), np.arange(n))
 
 
-@pytest.mark.parametrize(("n", "networks"), [(12_000, 4), (25_000, 2)])
-def test_more_rows_have_fewer_networks_each_with_a_fifth_to_validate_on(n, networks):
-    splits = rows_of(classifier(), n)
-    assert [len(outside) for _, outside in splits] == [n // 5] * networks
+@pytest.mark.parametrize(
+    ("n", "width", "networks"),
+    [(12_000, 1, 4), (25_000, 1, 2), (500, 40_000, 2), (500, 20_000, 5)],
+)
+def test_the_more_numbers_there_are_the_fewer_networks(n, width, networks):
+    spec = ModalitySpec("x", "vector", (width,), "float32", "mlp")
+    array = np.broadcast_to(np.float32(0), (n, width))
+    frame = ModalityFrame({"x": array}, {"x": spec})
+    assert classifier()._affordable(frame) == networks
+    assert classifier(ensemble_size=9)._affordable(frame) == 9
+
+
+def test_each_of_few_networks_validates_on_a_fifth():
+    splits = rows_of(classifier(ensemble_size=2), 1000)
+    assert [len(outside) for _, outside in splits] == [200, 200]
 
 
 def test_many_rows_have_one_network():
