@@ -2,10 +2,9 @@
 
     python benchmarks/choices.py [--only NAME] [--data FOLDER]
 
-`text`, `bag`, `audio`, `pictures`, `networks`, `heads`, `series` and `moment` read the
-datasets of FOLDER as benchmarks/accuracy.py does, and are left out without it; the
-others need nothing.
-Alternatives run interleaved in one process; figures are medians over the runs, or mean
+`text`, `bag`, `audio`, `pictures`, `networks`, `heads`, `series`, `moment` and `waves`
+read the datasets of FOLDER as benchmarks/accuracy.py does, and are left out without it;
+the others need nothing. Alternatives run interleaved in one process; figures are medians over the runs, or mean
 ± standard deviation over seeds.
 """
 
@@ -71,6 +70,7 @@ NAMES = (
     "heads",
     "series",
     "moment",
+    "waves",
 )
 
 
@@ -325,6 +325,15 @@ def series(data):
     _compared("series", data, variants, "timeseries")
 
 
+def waves(data):
+    """Score tables with their numbers as waves too, and as they are."""
+    variants = {
+        "as they are": {"encoder": MLPEncoder(n_frequencies=0)},
+        "waves too (default)": {"encoder": MLPEncoder()},
+    }
+    _compared("waves", data, variants, "tabular")
+
+
 def moment(data):
     """Score one second moment for each table of tokens, and one for each number."""
     variants = {"one for the table (default)": {}}
@@ -496,6 +505,7 @@ def main():
             "heads": partial(heads, options.data),
             "series": partial(series, options.data),
             "moment": partial(moment, options.data),
+            "waves": partial(waves, options.data),
         }
     print(setting())
     for name, experiment in experiments.items():

@@ -49,6 +49,9 @@ class ModalitySpec:
         For tabular arrays: the last ``len(cardinalities)`` columns hold category
         codes, the j-th of them from 0 (missing or unseen) to
         ``cardinalities[j] - 1``.
+    n_numbers : int, default=0
+        For tabular arrays: the first `n_numbers` columns hold scaled numbers and
+        dates, for which more than a straight line is worth learning; flags follow.
     """
 
     name: str
@@ -59,6 +62,7 @@ class ModalitySpec:
     feature_names: tuple[str, ...] | None = None
     vocabulary_size: int = 0
     cardinalities: tuple[int, ...] = ()
+    n_numbers: int = 0
 
     @property
     def n_flat_features(self) -> int:

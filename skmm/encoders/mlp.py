@@ -10,18 +10,18 @@ import keras
 from skmm.encoders._base import Encoder
 from skmm.encoders._parts import finite_numbers, project
 from skmm.frame import ModalitySpec
-from skmm.layers import CategoryEmbedding
+from skmm.layers import CategoryEmbedding, PeriodicEmbedding
 
 __all__ = ["MLPEncoder"]
 
 
 class MLPEncoder(Encoder):
-    """Go through hidden layers.
+    """Go through hidden layers, with the numbers of a table also as waves.
 
     ``h = LayerNorm(W relu(... relu(W_1 x + b_1) ...) + b)`` with x of shape
     (batch, p) and h of shape (batch, units). Category codes become learned vectors
-    first; NaN becomes 0 with an indicator beside it; arrays of higher rank are
-    flattened.
+    first, and waves of numbers stand beside them; NaN becomes 0 with an indicator
+    beside it; arrays of higher rank are flattened.
 
     Parameters
     ----------
@@ -36,6 +36,9 @@ class MLPEncoder(Encoder):
     embedding_dim : int, default=8
         Number of numbers in a category's vector; columns with fewer categories in
         all than this get as many as there are.
+    n_frequencies : int, default=16
+        Number of waves by which each number of a table is embedded, as
+        `skmm.layers.PeriodicEmbedding` says; 0 leaves numbers as they are.
 
     See Also
     --------
@@ -60,12 +63,14 @@ class MLPEncoder(Encoder):
         activation: str = "relu",
         dropout: float = 0.3,
         embedding_dim: int = 8,
+        n_frequencies: int = 16,
     ):
         self.units = units
         self.hidden_units = hidden_units
         self.activation = activation
         self.dropout = dropout
         self.embedding_dim = embedding_dim
+        self.n_frequencies = n_frequencies
 
     def encode(self, x: Any, spec: ModalitySpec) -> Any:
         """Add the layers; returns (batch, units)."""
@@ -90,5 +95,9 @@ class MLPEncoder(Encoder):
             dim = min(self.embedding_dim, sum(spec.cardinalities))
             x = CategoryEmbedding(
                 spec.cardinalities, dim, name=f"{spec.name}_categories"
+            )(x)
+        if spec.n_numbers and self.n_frequencies:
+            x = PeriodicEmbedding(
+                spec.n_numbers, self.n_frequencies, name=f"{spec.name}_periodic"
             )(x)
         return x

@@ -17,6 +17,7 @@ from skmm.layers._missing import (
     RankedPooling,
 )
 from skmm.layers._mixture import Mixture, OpinionPool
+from skmm.layers._periodic import PeriodicEmbedding
 from skmm.layers._pretrained import ImageScaling, PretrainedNetwork, TokenInput
 from skmm.layers._statistics import LocalMoments, OrientedGradients, StatisticsPooling
 from skmm.layers._summary import SeriesSummary
@@ -36,6 +37,7 @@ __all__ = [
     "Observed",
     "OpinionPool",
     "OrientedGradients",
+    "PeriodicEmbedding",
     "PositionEmbedding",
     "PretrainedNetwork",
     "RankedPooling",

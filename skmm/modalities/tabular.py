@@ -177,6 +177,7 @@ class TabularModality(Modality):
             encoder="mlp",
             feature_names=tuple(features),
             cardinalities=tuple(len(categories) + 1 for categories in coded),
+            n_numbers=self._n_numbers(),
         )
 
     def _check_parameters(self, X: pd.DataFrame) -> set:
@@ -224,6 +225,12 @@ class TabularModality(Modality):
 
     def _places(self, *kinds: Kind) -> list[int]:
         return [j for j, column in enumerate(self.columns_) if column["kind"] in kinds]
+
+    def _n_numbers(self) -> int:
+        """Count the columns of the array that come of numbers, booleans and dates."""
+        dates = [self.columns_[j]["cycles"] for j in self._places("date")]
+        width = sum(1 + 2 * len(cycles) for cycles in dates)
+        return len(self._places("number", "boolean")) + width
 
     def _feature_names(self) -> list[str]:
         """Name the columns of the array, in the order of `transform`; no two alike."""

@@ -63,3 +63,19 @@ def test_a_linear_encoder_has_no_hidden_layer(build):
 def test_text_is_refused(build):
     with pytest.raises(ModalityError, match="token ids"):
         build(MLPEncoder(), "text", (3,), "int32", vocabulary_size=9)
+
+
+def test_numbers_of_a_table_are_waves_too_and_codes_are_not(build):
+    spec = {"cardinalities": (4,), "n_numbers": 2}
+    network = build(MLPEncoder(), "tabular", (4,), **spec)
+    waves = network.get_layer("m_periodic")
+    assert waves.n_numbers == 2
+    assert network.get_layer("m_hidden_0").kernel.shape[0] == 3 + 4 + 2 * 3
+    x = np.array([[0.5, 1, 0, 3]], "float32")
+    embedded = np.asarray(waves(network.get_layer("m_categories")(x)))
+    np.testing.assert_array_equal(embedded[:, :3], x[:, :3])
+
+
+def test_waves_may_be_left_out(build):
+    network = build(MLPEncoder(n_frequencies=0), "tabular", (3,), n_numbers=3)
+    assert network.get_layer("m_hidden_0").kernel.shape[0] == 3

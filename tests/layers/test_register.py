@@ -24,6 +24,7 @@ LAYERS = {
     "MaskedPooling": ({"mode": "sqrt"}, [(2, 3, 4)]),
     "Observed": ({"window": (2,)}, [(2, 3, 4)]),
     "OrientedGradients": ({"cells": (2, 3)}, [(2, 5, 6, 2)]),
+    "PeriodicEmbedding": ({"n_numbers": 2, "n_frequencies": 5}, [(2, 4)]),
     "PositionEmbedding": ({}, [(2, 3, 4)]),
     "SeriesSummary": ({"n_parts": 2}, [(2, 7, 3)]),
     "RankedPooling": ({}, [(2, 3, 4), (2, 3)]),

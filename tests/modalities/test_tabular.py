@@ -395,3 +395,14 @@ def test_state_is_plain_values():
             assert type(value) in (bool, float, str, list)
             items = value if type(value) is list else []
             assert {type(item) for item in items} <= {str}
+
+
+def test_the_spec_counts_the_columns_of_numbers_which_come_first():
+    days = pd.to_datetime(["2020-01-05", "2020-03-06", None, "2021-07-09"])
+    X = pd.DataFrame({"sex": list("ABBA"), "x": [1.5, 2, None, 4], "day": days})
+    spec = TabularModality().fit(X).spec("t")
+    numbers = spec.feature_names[: spec.n_numbers]
+    assert numbers[:2] == ("x", "day")
+    assert all(name.startswith("day_") for name in numbers[2:])
+    rest = spec.feature_names[spec.n_numbers :]
+    assert all(name.startswith(("sex_", "missingindicator_")) for name in rest)
