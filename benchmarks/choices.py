@@ -4,8 +4,8 @@
 
 `text`, `bag`, `audio`, `pictures`, `networks`, `heads`, `series`, `moment` and `waves`
 read the datasets of FOLDER as benchmarks/accuracy.py does, and are left out without it;
-the others need nothing. Alternatives run interleaved in one process; figures are medians over the runs, or mean
-± standard deviation over seeds.
+the others need nothing. Alternatives run interleaved in one process; figures are
+medians over the runs, or mean ± standard deviation over seeds.
 """
 
 import argparse
@@ -86,7 +86,7 @@ def interleaved(**alternatives):
 
 def _cpu_of_a_first_fit(X, y):
     started = time.process_time()
-    Classifier(epochs=1, random_state=0).fit(X, y)
+    Classifier(ensemble_size=1, epochs=1, random_state=0).fit(X, y)
     return time.process_time() - started
 
 
@@ -105,7 +105,8 @@ def adam():
 
 
 def _seconds_of_a_search(X, y):
-    model = make_pipeline(ModalityTransformer(), Classifier(epochs=2, random_state=0))
+    classifier = Classifier(ensemble_size=1, epochs=2, random_state=0)
+    model = make_pipeline(ModalityTransformer(), classifier)
     grid = {"multimodalclassifier__learning_rate": [0.001, 0.002]}
     started = time.perf_counter()
     GridSearchCV(model, grid, cv=4, refit=False).fit(X, y)

@@ -352,6 +352,7 @@ skmm_mixed = partial(
     MultimodalClassifier,
     encoders=ENCODERS,
     fusion=ConcatFusion(units=64, dropout=0.0),
+    ensemble_size=1,
     aux_weight=0,
     modality_dropout=0,
 )

@@ -73,7 +73,8 @@ def calls(name, n_calls):
         table = pd.DataFrame(rows.X["table"]).add_prefix("x")
         parts = [("table", "tabular", list(table)), ("note", "text", "note")]
         table["note"] = [" ".join(f"w{i}" for i in ids) for ids in rows.X["note"]]
-        classifier = MultimodalClassifier(epochs=1, random_state=0)
+        settings = {"ensemble_size": 1, "epochs": 1, "random_state": 0}
+        classifier = MultimodalClassifier(**settings)
         model = make_pipeline(ModalityTransformer(parts), classifier)
         row = table.iloc[[0]]
         frame = model.fit(table, rows.y)[0].transform(row)
