@@ -267,9 +267,9 @@ def _mean_history(histories: Sequence[training.History]) -> training.History:
     return {
         key: [
             float(np.mean([value for value in epoch if value is not None]))
-            for epoch in zip_longest(*(history[key] for history in histories))
+            for epoch in zip_longest(*(history.get(key, []) for history in histories))
         ]
-        for key in histories[0]
+        for key in dict.fromkeys(key for history in histories for key in history)
     }
 
 

@@ -234,16 +234,18 @@ class NeuralEstimator(
         None for those to train on is all, for those to validate on none.
         """
         n_networks = self._n_networks(len(y), given, one_epoch, resume)
+        n_folds = max(n_networks, FEWEST_FOLDS)
         stops = self.early_stopping
         if stops == "auto":
-            stops = n_networks > 1 or len(y) > EARLY_STOPPING_ROWS
+            dealt = n_networks > 1 and len(y) >= n_folds
+            stops = dealt or len(y) > EARLY_STOPPING_ROWS
         if given or one_epoch or not stops:
             return [(None, None)] * n_networks
         strata, seed = self._strata(y), self._seed()
         if n_networks == 1:
             return [set_apart(len(y), strata, self.validation_fraction, seed)]
-        folds = deal(len(y), strata, max(n_networks, FEWEST_FOLDS), seed)
-        return list(folds[:n_networks])
+        folds = deal(len(y), strata, n_folds, seed)[:n_networks]
+        return [(inside, fold if len(fold) else None) for inside, fold in folds]
 
     def _n_networks(
         self, n_samples: int, given: bool, one_epoch: bool, resume: bool

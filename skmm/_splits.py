@@ -56,7 +56,7 @@ def deal(
     Parameters
     ----------
     n_samples : int
-        Number of rows, at least `n_folds`.
+        Number of rows.
     strata : ndarray of shape (n_samples,) or None
         What every fold should have its share of.
     n_folds : int
@@ -69,7 +69,18 @@ def deal(
     splits : list of (ndarray, ndarray) of int32
         For each fold the rows outside, to train on, and the rows inside. A row whose
         class has no other is in every training part and in no fold.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer rows than folds.
     """
+    if n_samples < n_folds:
+        raise ValueError(
+            f"early_stopping=True needs at least {n_folds} rows for so many folds, got "
+            f"{n_samples}; pass X_val and y_val, early_stopping=False, or a smaller "
+            "ensemble_size."
+        )
     order = np.random.RandomState(seed).permutation(n_samples).astype(np.int32)
     fold = np.empty(n_samples, dtype=np.int64)
     alone = np.zeros(n_samples, dtype=bool)

@@ -70,6 +70,20 @@ def test_each_of_few_networks_validates_on_a_fifth():
     assert [len(outside) for _, outside in splits] == [200, 200]
 
 
+def test_too_few_rows_to_deal_out_are_all_trained_on():
+    assert rows_of(classifier(ensemble_size=8), 6) == [(None, None)] * 8
+    with pytest.raises(ValueError, match="at least 8 rows for so many folds, got 6"):
+        rows_of(classifier(ensemble_size=8, early_stopping=True), 6)
+    model = classifier(ensemble_size=8, epochs=1).fit(X[:6], [0, 1, 0, 1, 0, 1])
+    assert len(model._weights) == 8
+
+
+def test_a_fold_of_no_rows_stops_nothing():
+    model = classifier(ensemble_size=2, early_stopping=True, epochs=2)
+    model.fit(X[:6], ["a", "a", "b", "c", "d", "e"])
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
 def test_many_rows_have_one_network():
     ((inside, outside),) = rows_of(classifier(), 30_000)
     assert (len(inside), len(outside)) == (27_000, 3000)

@@ -64,3 +64,8 @@ def test_the_deal_is_the_seeds():
     first, again, other = (deal(100, None, 4, s)[0][1] for s in (0, 0, 1))
     assert_array_equal(first, again)
     assert set(first) != set(other)
+
+
+def test_fewer_rows_than_folds_are_refused():
+    with pytest.raises(ValueError, match="at least 5 rows for so many folds, got 4"):
+        deal(4, None, 5, seed=0)
