@@ -16,6 +16,7 @@ from skmm import (
     MultimodalRegressor,
     training,
 )
+from skmm._members import _mean_history
 
 RNG = np.random.default_rng(0)
 N = 120
@@ -172,6 +173,11 @@ def test_the_history_is_the_mean_over_networks_still_in_training():
     model = classifier(epochs=30, n_iter_no_change=1, learning_rate=0.3).fit(X, Y)
     assert len(model.history_["loss"]) == model.n_epochs_ < 30
     assert np.isfinite(model.history_["val_loss"]).all()
+
+
+def test_a_network_without_validation_does_not_count_in_its_mean():
+    histories = [{"loss": [1.0, 2.0]}, {"loss": [3.0], "val_loss": [5.0]}]
+    assert _mean_history(histories) == {"loss": [2.0, 2.0], "val_loss": [5.0]}
 
 
 def test_partial_fit_goes_on_with_every_network(fitted):
