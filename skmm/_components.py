@@ -60,8 +60,8 @@ def available(kind: str) -> list[str]:
     Examples
     --------
     >>> from skmm import available
-    >>> available("modality")
-    ['audio', 'image', 'tabular', 'text', 'timeseries', 'vector']
+    >>> available("fusion")
+    ['concat', 'gated', 'late', 'mean']
     """
     return list(_keys(kind))
 
