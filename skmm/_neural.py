@@ -250,11 +250,11 @@ class NeuralEstimator(
     def _n_networks(
         self, n_samples: int, given: bool, one_epoch: bool, resume: bool
     ) -> int:
-        """Tell how many networks to train."""
+        """Tell how many networks to deal rows out to, before the data are read."""
         return 1
 
     def _affordable(self, frame: ModalityFrame) -> int:
-        """Tell how many networks at most to train on this frame."""
+        """Tell how many of the networks that rows were dealt out to are trained."""
         return 1
 
     def _most_networks(self, resume: bool) -> int:

@@ -130,7 +130,8 @@ class MultimodalClassifier(ManyModalities, NeuralClassifier):
     n_outputs_ : int
         Number of outputs.
     network_ : keras.Model
-        The trained network, built anew at each access.
+        The trained network, built anew at each access; several are one that holds
+        them, pools their logits and lays their embeddings side by side.
 
     See Also
     --------
@@ -323,7 +324,8 @@ class MultimodalRegressor(ManyModalities, NeuralRegressor):
     n_outputs_ : int
         Number of outputs.
     network_ : keras.Model
-        The trained network, built anew at each access.
+        The trained network, built anew at each access; several are one that holds
+        them, pools their logits and lays their embeddings side by side.
 
     See Also
     --------

@@ -27,6 +27,10 @@ class SeriesSummary(keras.layers.Layer):
     them; then, for each of `n_parts` stretches of equal length, mean, smallest, largest
     and share. All are 0 where nothing is observed, and the time since is 1.
 
+    The slope is shrunk, ``sum t x / (sum t^2 + 0.1)`` with t and x about their means,
+    so that two neighbouring values make no steep line; the deviation is ``sqrt(var +
+    1e-6) - 1e-3``, whose gradient is finite where a channel is constant.
+
     Times are in lengths of the whole series. A series ends with the last step at which
     any channel is observed; shares and times are counted up to there.
 
