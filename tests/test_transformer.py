@@ -542,13 +542,13 @@ def test_pickled_it_gives_the_same_and_is_small(X):
     assert len(state) < 5_000
 
 
-def test_a_clone_keeps_parameters_and_forgets_what_was_fitted(X):
+def test_a_clone_keeps_parameters_and_forgets_what_was_fitted(X, tmp_path):
     transformer = ModalityTransformer(
         [("scan", ImageModality(size=(2, 2)), "scan")],
         remainder="auto",
         on_error="missing",
         n_jobs=2,
-        memory="somewhere",
+        memory=str(tmp_path),
         feature_names=list(X.columns),
     )
     copy = clone(transformer.fit(X))
