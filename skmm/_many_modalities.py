@@ -23,15 +23,16 @@ from skmm._neural import NeuralEstimator
 from skmm._shares import choose_shares
 from skmm._validation import to_pandas
 from skmm.encoders._base import Encoder
-from skmm.frame import ModalityFrame
+from skmm.frame import ModalityFrame, ModalitySpec
 from skmm.fusion._base import Fusion
 from skmm.transformer import ModalityTransformer
 
 __all__ = ["ManyModalities"]
 
 ENSEMBLE_SIZE = 5  # ensemble_size="auto" on few rows
-WORK = 50_000_000  # numbers that all its networks may read in an epoch
-LIGHT = 1000  # numbers that any row counts for
+WORK = 60_000_000  # effort that all its networks may make in an epoch
+LIGHT = 1000  # effort that any row is worth
+PIXELS = 2000  # effort of reading any image or spectrogram
 FEWEST_ROWS = 20  # that it takes to deal them out
 
 
@@ -166,8 +167,8 @@ class ManyModalities(NestedParams, NeuralEstimator):
         """Tell how many networks such rows are worth, 2 or more."""
         if self.ensemble_size != "auto":
             return self.ensemble_size
-        numbers = sum(math.prod(spec.shape) for spec in frame.specs.values())
-        return max(2, WORK // (len(frame) * max(numbers, LIGHT)))
+        effort = sum(_effort(spec) for spec in frame.specs.values())
+        return max(2, WORK // (len(frame) * max(effort, LIGHT)))
 
     def _most_networks(self, resume: bool) -> int:
         if resume:
@@ -222,6 +223,18 @@ class ManyModalities(NestedParams, NeuralEstimator):
             self._target.sizes,
             getattr(self, "temperature_", 1.0),
         )
+
+
+def _effort(spec: ModalitySpec) -> int:
+    """Estimate the time it takes to learn from a row, in numbers of a table's.
+
+    An encoder soon makes an image small: large ones cost less for each number.
+    """
+    numbers = math.prod(spec.shape)
+    if len(spec.shape) < 3:
+        return numbers
+    n_images = math.prod(spec.shape[:-3])
+    return n_images * PIXELS + numbers // 8
 
 
 def _from_keras(X: Any) -> Any:

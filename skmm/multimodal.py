@@ -37,7 +37,7 @@ class MultimodalClassifier(ManyModalities, NeuralClassifier):
     ensemble_size : int or "auto", default="auto"
         Number of networks, of which the probabilities are averaged. Several share the
         rows out: each validates, and stops early, on a fifth of them, or less, that it
-        is not trained on. ``"auto"``: 2 to 5 from 20 to 25,000 rows, the fewer the more
+        is not trained on. ``"auto"``: 2 to 5 from 20 to 30,000 rows, the fewer the more
         numbers there are to read; 1 otherwise, in `partial_fit`, and where validation
         is settled by `early_stopping` or `X_val`.
     aux_weight : float, default=0.5
@@ -243,7 +243,7 @@ class MultimodalRegressor(ManyModalities, NeuralRegressor):
     ensemble_size : int or "auto", default="auto"
         Number of networks, of which the predictions are averaged. Several share the
         rows out: each validates, and stops early, on a fifth of them, or less, that it
-        is not trained on. ``"auto"``: 2 to 5 from 20 to 25,000 rows, the fewer the more
+        is not trained on. ``"auto"``: 2 to 5 from 20 to 30,000 rows, the fewer the more
         numbers there are to read; 1 otherwise, in `partial_fit`, and where validation
         is settled by `early_stopping` or `X_val`.
     aux_weight : float, default=0.5

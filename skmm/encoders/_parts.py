@@ -244,9 +244,10 @@ def described(x: Any, spec: ModalitySpec) -> list[Any]:
     sound = spec.kind == "audio"
     if not sound:
         x = _shrunk(x, f"{spec.name}_small")
-    moments = LocalMoments((1, 32) if sound else (4, 4), name=f"{spec.name}_moments")
+    gaps, name = may_have_gaps(spec), spec.name
+    moments = LocalMoments((1, 32) if sound else (4, 4), gaps, name=f"{name}_moments")
     cells = (1, 16) if sound else (8, 8)
-    gradients = OrientedGradients(cells, name=f"{spec.name}_gradients")
+    gradients = OrientedGradients(cells, gaps, name=f"{name}_gradients")
     return [moments(x), gradients(x)]
 
 

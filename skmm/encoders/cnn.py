@@ -24,6 +24,7 @@ from skmm.layers import MaskedPooling, Observed
 __all__ = ["CNNEncoder"]
 
 SMALL = 4  # places along an axis that are not halved any further
+MANY = 2048  # pixels beyond which an image is cut into patches first
 CHEAP = 512  # places up to which a convolution may look at every one of them
 WIDEST = 4  # times `filters` that a later block may have
 
@@ -32,7 +33,8 @@ class CNNEncoder(Encoder):
     """Convolve and halve until few places are left, then take their mean.
 
     Blocks of ``pool(relu(K * x + b))`` halve every axis until about 4 places are
-    left; then ``h = LayerNorm(W [mean(x); s] + b)`` of shape (batch, units), where s
+    left, after a first one that cuts images of more than 2,048 pixels into patches of
+    4 x 4, which are convolved each by itself; then ``h = LayerNorm(W [mean(x); s] + b)`` of shape (batch, units), where s
     are fixed statistics of an image or spectrogram: the mean, deviation and largest
     value of each cell of a grid, and how steep it is in each of eight directions
     (`skmm.layers.LocalMoments`, `skmm.layers.OrientedGradients`). Takes series
@@ -52,8 +54,8 @@ class CNNEncoder(Encoder):
         Number of filters of the first block, 1 or more; later blocks have twice and
         four times as many.
     kernel_size : int or None, default=None
-        Width of the filters in pixels or steps, 1 or more; None is 3 for images and
-        7 for series.
+        Width of the filters in pixels or steps, 1 or more; None is 3 for images (4
+        for patches) and 7 for series.
     dropout : float, default=0.1
         Share of the pooled features that are dropped in training, 0 to 1.
     statistics : bool, default=True
@@ -155,18 +157,19 @@ class CNNEncoder(Encoder):
             # Where there are many places, the convolution itself steps over some.
             steps = stride if math.prod(places) > CHEAP else 1
             filters = self.filters * min(2**i, WIDEST)
-            x = self._block(x, filters, steps, f"{name}_conv_{i}")
+            width = self.kernel_size or max(7 if rank == 1 else 3, *stride)
+            x = self._block(x, filters, width, steps, f"{name}_conv_{i}")
             if steps == 1 and max(stride) > 1:
                 x = pooling(stride, padding="same", name=f"{name}_pool_{i}")(x)
             places = tuple(-(-n // s) for n, s in zip(places, stride, strict=True))
         return x
 
-    def _block(self, x: Any, filters: int, steps: Any, name: str) -> Any:
+    def _block(self, x: Any, filters: int, width: int, steps: Any, name: str) -> Any:
         """Convolve; normalise where asked to."""
         rank, norm = len(x.shape) - 2, self.normalization
         convolution = getattr(keras.layers, f"Conv{rank}D")(
             filters,
-            self.kernel_size or (7 if rank == 1 else 3),
+            width,
             strides=steps,
             padding="same",
             activation=None if norm else "relu",
@@ -183,5 +186,9 @@ class CNNEncoder(Encoder):
 def _strides(places: tuple[int, ...]) -> list[tuple[int, ...]]:
     """Strides of each block: axes are halved down to SMALL, in at least 3 blocks."""
     halvings = [max(0, round(math.log2(n / SMALL))) for n in places]
-    n_blocks = max(3, *halvings)
-    return [tuple(2 if i < h else 1 for h in halvings) for i in range(n_blocks)]
+    patches = []
+    if len(places) == 2 and math.prod(places) > MANY:
+        patches = [tuple(2 ** min(h, 2) for h in halvings)]
+        halvings = [max(0, h - 2) for h in halvings]
+    n_blocks = max(3 - len(patches), *halvings)
+    return patches + [tuple(2 if i < h else 1 for h in halvings) for i in range(n_blocks)]

@@ -88,6 +88,12 @@ def test_gradients_at_the_edge_of_what_is_known_stay_out():
 
 
 @pytest.mark.parametrize("name", ["LocalMoments", "OrientedGradients"])
+def test_without_gaps_the_numbers_are_the_same(name):
+    x, layer = values(2, 9, 8, 3), getattr(layers, name)
+    np.testing.assert_allclose(layer(gaps=False)(x), layer(gaps=True)(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["LocalMoments", "OrientedGradients"])
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (2, 7, 5, 2), (2, 63, 32, 1)])
 def test_any_size_is_cut_into_no_more_cells_than_asked(name, shape):
     layer = getattr(layers, name)((4, 3))
