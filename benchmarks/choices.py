@@ -2,10 +2,11 @@
 
     python benchmarks/choices.py [--only NAME] [--data FOLDER]
 
-`text`, `bag`, `audio`, `pictures`, `networks`, `heads`, `series`, `moment` and `waves`
-read the datasets of FOLDER as benchmarks/accuracy.py does, and are left out without it;
-the others need nothing. Alternatives run interleaved in one process; figures are
-medians over the runs, or mean ± standard deviation over seeds.
+`text`, `bag`, `audio`, `pictures`, `networks`, `heads`, `aside`, `series`, `moment` and
+`waves` read the datasets of FOLDER as benchmarks/accuracy.py does, or the one that
+FOLDER is, and are left out without it; the others need nothing. Alternatives run
+interleaved in one process; figures are medians over the runs, or mean ± standard
+deviation over seeds.
 """
 
 import argparse
@@ -68,6 +69,7 @@ NAMES = (
     "pictures",
     "networks",
     "heads",
+    "aside",
     "series",
     "moment",
     "waves",
@@ -279,7 +281,8 @@ def _compared(name, data, variants, kind=None):
     On every dataset that has a modality of this kind; on that modality's columns alone
     where it is asked for.
     """
-    for folder in sorted(path.parent for path in data.glob("*/meta.json")):
+    folders = sorted(path.parent for path in data.glob("*/meta.json"))
+    for folder in folders or [data]:
         task = next(tasks(folder))
         inferred = infer_modalities(task.X)
         columns = list(task.X.columns)
@@ -313,6 +316,14 @@ def networks(data):
 def heads(data):
     """Score weights of the modalities' own losses; 0 trains the fused one alone."""
     _compared("heads", data, {str(w): {"aux_weight": w} for w in (0.0, 0.2, 0.5, 1.0)})
+
+
+def aside(data):
+    """Score a second network of what is no image and no sound, and none."""
+    variants = {"with a second network (default)": {}}
+    _compared("aside", data, variants)
+    with patch("skmm._many_modalities.ManyModalities._aside", return_value=[]):
+        _compared("aside", data, {"without": {}})
 
 
 def series(data):
@@ -504,6 +515,7 @@ def main():
             "pictures": partial(pictures, options.data),
             "networks": partial(networks, options.data),
             "heads": partial(heads, options.data),
+            "aside": partial(aside, options.data),
             "series": partial(series, options.data),
             "moment": partial(moment, options.data),
             "waves": partial(waves, options.data),

@@ -23,6 +23,7 @@ from skmm._neural import NeuralEstimator
 from skmm._shares import choose_shares
 from skmm._validation import to_pandas
 from skmm.encoders._base import Encoder
+from skmm.encoders.pretrained import PretrainedEncoder
 from skmm.frame import ModalityFrame, ModalitySpec
 from skmm.fusion._base import Fusion
 from skmm.transformer import ModalityTransformer
@@ -32,6 +33,7 @@ __all__ = ["ManyModalities"]
 ENSEMBLE_SIZE = 5  # ensemble_size="auto" on few rows
 WORK = 60_000_000  # effort that all its networks may make in an epoch
 LIGHT = 1000  # effort that any row is worth
+HEAVY = 3  # rank of the arrays whose rows are images or spectrograms
 PIXELS = 2000  # effort of reading any image or spectrogram
 FEWEST_ROWS = 20  # that it takes to deal them out
 
@@ -124,6 +126,7 @@ class ManyModalities(NestedParams, NeuralEstimator):
             [*fitted["encoders_"].values(), fitted["fusion_"]],
             self._loss(fitted),
             self.modality_dropout,
+            self._aside(fitted),
             self.optimizer,
         )
 
@@ -137,6 +140,7 @@ class ManyModalities(NestedParams, NeuralEstimator):
                 sum(loss.sizes),
                 modality_dropout=self.modality_dropout,
                 unimodal=len(fitted["_specs"]) > 1 and self.aux_weight > 0,
+                aside=self._aside(fitted),
             )
         return training.Program(
             network,
@@ -150,6 +154,19 @@ class ManyModalities(NestedParams, NeuralEstimator):
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
         return tags
+
+    def _aside(self, fitted: dict[str, Any]) -> list[int]:
+        """List what a second network reads: all but images, sounds and pretrained."""
+        light = [
+            m
+            for m, (spec, encoder) in enumerate(
+                zip(fitted["_specs"], fitted["encoders_"].values(), strict=True)
+            )
+            if len(spec.shape) < HEAVY and not isinstance(encoder, PretrainedEncoder)
+        ]
+        return (
+            light if self.aux_weight > 0 and len(light) < len(fitted["_specs"]) else []
+        )
 
     def _n_networks(
         self, n_samples: int, given: bool, one_epoch: bool, resume: bool
@@ -177,35 +194,44 @@ class ManyModalities(NestedParams, NeuralEstimator):
         return ENSEMBLE_SIZE if auto else self.ensemble_size
 
     def _opinions(self, program: training.Program, arrays: Any) -> NDArray:
-        """Logits of the fused network, then of each modality's own head.
+        """Logits of the fused network, each modality's own head, the network aside.
 
-        Where a row lacks the modality, its head has the fused network's opinion.
+        Where a row lacks what one of them reads, the fused network stands in.
         """
         if "unimodal" not in program.network.output:
             return super()._opinions(program, arrays)
-        logits, own = training.predict(program, arrays, ["logits", "unimodal"])
+        aside = ["aside"] if "aside" in program.network.output else []
+        logits, own, *others = training.predict(
+            program, arrays, ["logits", "unimodal", *aside]
+        )
         present = arrays[-1].T[..., np.newaxis] > 0
-        return np.concatenate([logits[np.newaxis], np.where(present, own, logits)])
+        own = np.where(present, own, logits)
+        return np.concatenate(
+            [logits[np.newaxis], own, *(z[np.newaxis] for z in others)]
+        )
 
     def _judge(self, fitted: dict[str, Any], unseen: Unseen) -> dict[str, Any]:
-        """Score each modality's own head, and choose its share of the decision."""
+        """Score each modality's own head, and choose what counts in the decision."""
         found = super()._judge(fitted, unseen)
-        opinions, names = unseen.opinions, fitted["encoders_"]
+        opinions, names = unseen.opinions, list(fitted["encoders_"])
         if len(opinions) == 1:
             return found
         rows, target = unseen.rows, fitted["_target"]
         present, truth = rows.arrays[-1] > 0, target.truth(rows.y)
         scores = {}
-        for name, here, logits in zip(names, present.T, opinions[1:], strict=True):
+        own = opinions[1 : 1 + len(names)]
+        for name, here, logits in zip(names, present.T, own, strict=True):
             if here.sum() > 1:
                 predicted = target.decode(logits[here])
                 scores[name] = float(self._metric(truth[here], predicted))
         opinions = opinions / found.get("temperature_", 1.0)
         shares = choose_shares(target, opinions, rows.y, rows.weight)
+        aside = [names[m] for m in self._aside(fitted)]
+        heard = [*names, "+".join(aside)] if aside else names
         return {
             **found,
             "unimodal_scores_": scores,
-            "decision_weights_": dict(zip(names, shares[1:].tolist(), strict=True)),
+            "decision_weights_": dict(zip(heard, shares[1:].tolist(), strict=True)),
             "_shares": shares,
         }
 
@@ -231,7 +257,7 @@ def _effort(spec: ModalitySpec) -> int:
     An encoder soon makes an image small: large ones cost less for each number.
     """
     numbers = math.prod(spec.shape)
-    if len(spec.shape) < 3:
+    if len(spec.shape) < HEAVY:
         return numbers
     n_images = math.prod(spec.shape[:-3])
     return n_images * PIXELS + numbers // 8

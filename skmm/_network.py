@@ -158,6 +158,7 @@ def multimodal_network(
     *,
     modality_dropout: float = 0.0,
     unimodal: bool = True,
+    aside: Sequence[int] = (),
 ) -> keras.Model:
     """Build encoders, fusion and head.
 
@@ -175,13 +176,18 @@ def multimodal_network(
         Probability that a modality is taken for absent in training; one always stays.
     unimodal : bool, default=True
         Whether each modality gets logits of its own.
+    aside : sequence of int, default=()
+        Modalities that a second network joins, which shares no weight with the first;
+        none for no such network.
 
     Returns
     -------
     network : keras.Model
         Takes the arrays in order and ``present`` (batch, n_modalities); returns
         ``"logits"`` (batch, n_outputs), ``"embedding"`` (batch, h) and, where
-        `unimodal`, ``"unimodal"``, a list of (batch, n_outputs).
+        `unimodal`, ``"unimodal"``, a list of (batch, n_outputs). ``"aside"`` (batch,
+        n_outputs) is what the second network says, or the first where a row has
+        nothing for the second to read.
     """
     specs = _legal(specs)
     inputs = [keras.Input(s.shape, dtype=s.dtype, name=s.name) for s in specs]
@@ -206,6 +212,21 @@ def multimodal_network(
         outputs = {"logits": head(fused), "embedding": fused}
     if unimodal:
         outputs["unimodal"] = own
+    if aside:
+        second = multimodal_network(
+            [specs[m] for m in aside],
+            [encoders[m] for m in aside],
+            fusion,
+            n_outputs,
+            modality_dropout=modality_dropout,
+            unimodal=False,
+        )
+        second = keras.Model(second.inputs, second.output["logits"], name="aside")
+        here = ops.concatenate([present[:, m : m + 1] for m in aside], axis=1)
+        logits = second([*(inputs[m] for m in aside), here])
+        stand_in = ops.stop_gradient(outputs["logits"])
+        some = ops.any(here > 0, axis=1, keepdims=True)
+        outputs["aside"] = ops.where(some, logits, stand_in)
     return keras.Model([*inputs, present], outputs)
 
 
@@ -223,7 +244,8 @@ def pooled_network(
     networks : sequence of keras.Model
         As `multimodal_network` makes them.
     shares : sequence of float
-        Share of the fused decision of each network, then of its unimodal ones.
+        Share of each network's own decision, then of its unimodal ones and of the
+        second network aside.
     kind : str
         Kind of the target, as in `skmm.training.Loss`.
     sizes : tuple of int
@@ -244,11 +266,12 @@ def pooled_network(
         keras.Model(n.inputs, n.output, name=f"network_{i}")(inputs)
         for i, n in enumerate(networks)
     ]
-    opinions = [
-        [o["logits"], *o.get("unimodal", [])[: len(shares) - 1]] for o in outputs
-    ]
+    opinions = []
+    for o in outputs:
+        beside = [*o.get("unimodal", []), *([o["aside"]] if "aside" in o else [])]
+        opinions += [o["logits"], *beside[: len(shares) - 1]]
     pool = OpinionPool(shares, kind, sizes, temperature, name="pooled_logits")
-    logits = pool([z for each in opinions for z in each], inputs[-1])
+    logits = pool(opinions, inputs[-1])
     return keras.Model(
         inputs,
         {"logits": logits, "embedding": _join([o["embedding"] for o in outputs])},
@@ -263,7 +286,7 @@ def _join(embeddings: list) -> keras.KerasTensor:
 
 def _legal(specs: Sequence[ModalitySpec]) -> list[ModalitySpec]:
     """Give every spec a name that is a legal and unique prefix of layer names."""
-    taken = {"present", "logits", "fusion", "embeddings", "modality"}
+    taken = {"present", "logits", "fusion", "embeddings", "modality", "aside"}
     legal = []
     for spec in specs:
         name = re.sub(r"[^A-Za-z0-9_]", "_", spec.name)

@@ -20,7 +20,9 @@ class MultimodalClassifier(ManyModalities, NeuralClassifier):
     :math:`W` of shape (n_classes, h), and :math:`a` in :math:`\{0, 1\}^M` saying
     which modalities the row has; a sigmoid of one logit for two classes. The loss is
     the cross-entropy plus `aux_weight` times the mean cross-entropy of each modality's
-    own linear head.
+    own linear head. Where there are images or sounds beside other modalities, a second
+    network, smaller and by weights of its own, reads those others alone; its
+    cross-entropy is added.
 
     Parameters
     ----------
@@ -41,7 +43,7 @@ class MultimodalClassifier(ManyModalities, NeuralClassifier):
         numbers there are to read; 1 otherwise, in `partial_fit`, and where validation
         is settled by `early_stopping` or `X_val`.
     aux_weight : float, default=0.5
-        Weight of the modalities' own losses; 0 trains the fused one alone.
+        Weight of the modalities' own losses; 0 trains the fused network alone.
     modality_dropout : float, default=0.1
         Probability, in training, that a modality is taken for absent; from 0 to below
         1. One modality always stays.
@@ -108,8 +110,9 @@ class MultimodalClassifier(ManyModalities, NeuralClassifier):
         Accuracy (R2 for numbers) of each modality's own head on the validation rows
         that have it; empty without validation rows.
     decision_weights_ : dict of str to float
-        Share that each modality's own head has in the decision, chosen on the
-        validation rows; the rest is the fused network's. Empty without them.
+        Share that each modality's own head has in the decision, and the second network
+        under the names of what it reads, joined by "+"; chosen on the validation rows.
+        The rest is the fused network's. Empty without validation rows.
     history_ : dict of str to list of float
         ``"loss"``, ``"learning_rate"`` and, with validation rows, ``"val_loss"`` for
         each epoch.
@@ -247,7 +250,7 @@ class MultimodalRegressor(ManyModalities, NeuralRegressor):
         numbers there are to read; 1 otherwise, in `partial_fit`, and where validation
         is settled by `early_stopping` or `X_val`.
     aux_weight : float, default=0.5
-        Weight of the modalities' own losses; 0 trains the fused one alone.
+        Weight of the modalities' own losses; 0 trains the fused network alone.
     modality_dropout : float, default=0.1
         Probability, in training, that a modality is taken for absent; from 0 to below
         1. One modality always stays.
@@ -306,8 +309,9 @@ class MultimodalRegressor(ManyModalities, NeuralRegressor):
         Accuracy (R2 for numbers) of each modality's own head on the validation rows
         that have it; empty without validation rows.
     decision_weights_ : dict of str to float
-        Share that each modality's own head has in the decision, chosen on the
-        validation rows; the rest is the fused network's. Empty without them.
+        Share that each modality's own head has in the decision, and the second network
+        under the names of what it reads, joined by "+"; chosen on the validation rows.
+        The rest is the fused network's. Empty without validation rows.
     history_ : dict of str to list of float
         ``"loss"``, ``"learning_rate"`` and, with validation rows, ``"val_loss"`` for
         each epoch.

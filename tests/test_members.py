@@ -48,7 +48,7 @@ def rows_of(model, n, **how):
 
 def test_few_rows_are_shared_out_to_five_networks():
     assert rows_of(classifier(), 19) == [(None, None)]
-    for n in (20, 25_000):
+    for n in (20, 30_000):
         held_out = [outside for _, outside in rows_of(classifier(), n)]
         assert len(held_out) == 5
         assert_array_equal(np.sort(np.concatenate(held_out)), np.arange(n))
@@ -56,7 +56,7 @@ def test_few_rows_are_shared_out_to_five_networks():
 
 @pytest.mark.parametrize(
     ("n", "width", "networks"),
-    [(12_000, 1, 4), (25_000, 1, 2), (500, 40_000, 2), (500, 20_000, 5)],
+    [(15_000, 1, 4), (30_000, 1, 2), (500, 60_000, 2), (500, 24_000, 5)],
 )
 def test_the_more_numbers_there_are_the_fewer_networks(n, width, networks):
     spec = ModalitySpec("x", "vector", (width,), "float32", "mlp")
@@ -64,6 +64,16 @@ def test_the_more_numbers_there_are_the_fewer_networks(n, width, networks):
     frame = ModalityFrame({"x": array}, {"x": spec})
     assert classifier()._affordable(frame) == networks
     assert classifier(ensemble_size=9)._affordable(frame) == 9
+
+
+def test_a_large_picture_is_little_more_work_than_a_small_one():
+    networks = []
+    for shape in [(28, 28, 1), (64, 64, 3), (4, 64, 64, 3)]:
+        spec = ModalitySpec("x", "image", shape, "uint8", "cnn")
+        array = np.broadcast_to(np.uint8(0), (5000, *shape))
+        frame = ModalityFrame({"x": array}, {"x": spec})
+        networks.append(classifier()._affordable(frame))
+    assert networks == [5, 3, 2]
 
 
 def test_each_of_few_networks_validates_on_a_fifth():
@@ -86,8 +96,8 @@ def test_a_fold_of_no_rows_stops_nothing():
 
 
 def test_many_rows_have_one_network():
-    ((inside, outside),) = rows_of(classifier(), 30_000)
-    assert (len(inside), len(outside)) == (27_000, 3000)
+    ((inside, outside),) = rows_of(classifier(), 31_000)
+    assert (len(inside), len(outside)) == (27_900, 3100)
 
 
 def test_one_network_is_trained_where_validation_is_settled():
@@ -143,6 +153,52 @@ def test_an_absent_modality_says_what_the_fused_network_says(fitted):
     absent = X["words"].isna().to_numpy()
     assert_array_equal(opinions[:, 2, absent], opinions[:, 0, absent])
     assert not np.allclose(opinions[:, 2, ~absent], opinions[:, 0, ~absent])
+
+
+@pytest.fixture(scope="module")
+def pictured():
+    """A model of a table, notes and pictures that say nothing."""
+    pictures = np.random.default_rng(2).integers(0, 256, (N, 8, 8), dtype=np.uint8)
+    frame = X.assign(picture=list(pictures))
+    modalities = [*MODALITIES, ("picture", "image", "picture")]
+    model = MultimodalClassifier(modalities, ensemble_size=2, epochs=30, random_state=0)
+    return model.fit(frame, Y), frame
+
+
+def test_a_second_network_reads_all_but_pictures_and_has_its_share(pictured):
+    model, frame = pictured
+    assert list(model.decision_weights_) == ["table", "note", "picture", "table+note"]
+    assert model.decision_weights_["table+note"] > 0
+    shares = [
+        1 - sum(model.decision_weights_.values()),
+        *model.decision_weights_.values(),
+    ]
+    p = 1 / (1 + np.exp(-each(model, frame)[..., 0].astype(float)))
+    expected = np.tensordot(shares, p.mean(axis=0), axes=1)
+    assert_allclose(model.predict_proba(frame)[:, 1], expected, rtol=1e-6)
+
+
+def test_pictures_do_not_change_what_the_second_network_says(pictured):
+    model, frame = pictured
+    other = frame.assign(picture=list(frame["picture"][::-1]))
+    before, after = each(model, frame), each(model, other)
+    assert_array_equal(before[:, 4], after[:, 4])
+    assert not np.allclose(before[:, 0], after[:, 0])
+
+
+def test_there_is_no_second_network_without_something_to_leave_out(fitted):
+    assert list(fitted.decision_weights_) == ["table", "note"]
+    pictures = [("picture", "image", "picture")]
+    X = pd.DataFrame({"picture": list(np.zeros((N, 8, 8), np.uint8))})
+    model = MultimodalClassifier(pictures, ensemble_size=1, epochs=1).fit(X, Y)
+    assert "aside" not in model.network_.output
+
+
+def test_the_keras_network_hears_the_second_network_too(pictured):
+    model, frame = pictured
+    logits = model.network_.predict(model._read(frame), verbose=0)["logits"]
+    expected = model.decision_function(frame)
+    assert_allclose(logits.squeeze(), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_shares_are_chosen_on_rows_that_were_not_trained_on():

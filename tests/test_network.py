@@ -62,6 +62,13 @@ def networks(**settings):
     )
 
 
+def inputs(n=4):
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(n, 6)).astype("float32")
+    table[:, :2] = rng.integers(0, 3, (n, 2))  # codes of its categories
+    return table, rng.integers(1, 9, (n, 9)), np.ones((n, 2), "float32")
+
+
 def test_outputs_are_named():
     network = networks()
     assert set(network.output) == {"logits", "embedding", "unimodal"}
@@ -73,6 +80,28 @@ def test_a_late_fusion_has_no_other_head():
     network = networks(fusion="late")
     assert "logits" not in [layer.name for layer in network.layers]
     assert network.output["logits"].shape == (None, 3)
+
+
+def test_a_second_network_reads_some_modalities_with_weights_of_its_own():
+    network = networks(aside=[0])
+    table, text, present = inputs()
+    before = network([table, text, present])
+    other = network([table, text + 1, present])
+    assert_array_equal(before["aside"], other["aside"])
+    assert not np.allclose(before["logits"], other["logits"])
+    second = network.get_layer("aside")
+    assert not {id(w) for w in second.weights} & {
+        id(w) for layer in network.layers if layer is not second for w in layer.weights
+    }
+
+
+def test_the_first_network_stands_in_where_the_second_has_nothing_to_read():
+    network = networks(aside=[0])
+    table, text, present = inputs()
+    present[0] = [0, 1]
+    out = network([table, text, present])
+    assert_array_equal(out["aside"][0], out["logits"][0])
+    assert not np.allclose(out["aside"][1:], out["logits"][1:])
 
 
 def test_names_that_clash_or_are_no_names_are_mended():

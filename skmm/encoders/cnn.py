@@ -34,9 +34,10 @@ class CNNEncoder(Encoder):
 
     Blocks of ``pool(relu(K * x + b))`` halve every axis until about 4 places are
     left, after a first one that cuts images of more than 2,048 pixels into patches of
-    4 x 4, which are convolved each by itself; then ``h = LayerNorm(W [mean(x); s] + b)`` of shape (batch, units), where s
-    are fixed statistics of an image or spectrogram: the mean, deviation and largest
-    value of each cell of a grid, and how steep it is in each of eight directions
+    4 x 4, which are convolved each by itself; then
+    ``h = LayerNorm(W [mean(x); s] + b)`` of shape (batch, units), where s are fixed
+    statistics of an image or spectrogram: the mean, deviation and largest value of
+    each cell of a grid, and how steep it is in each of eight directions
     (`skmm.layers.LocalMoments`, `skmm.layers.OrientedGradients`). Takes series
     (batch, steps, channels), images and spectrograms (batch, height, width,
     channels), and several images (batch, k, height, width, channels), which share
@@ -191,4 +192,6 @@ def _strides(places: tuple[int, ...]) -> list[tuple[int, ...]]:
         patches = [tuple(2 ** min(h, 2) for h in halvings)]
         halvings = [max(0, h - 2) for h in halvings]
     n_blocks = max(3 - len(patches), *halvings)
-    return patches + [tuple(2 if i < h else 1 for h in halvings) for i in range(n_blocks)]
+    return patches + [
+        tuple(2 if i < h else 1 for h in halvings) for i in range(n_blocks)
+    ]

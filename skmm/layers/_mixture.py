@@ -49,14 +49,14 @@ class OpinionPool(keras.layers.Layer):
     ``z = logit(sum_k w_k sigmoid(z_k / T))``, or ``log sum_k w_k softmax(z_k / T)``,
     or for numbers ``sum_k w_k z_k``, with z_k of shape (batch, n_logits) and weights
     w_k that sum to 1: the linear opinion pool. Each network has one opinion on the
-    whole and one on each modality; where a row lacks a modality, the former stands in
-    for the latter.
+    whole, one on each modality and perhaps one more; where a row lacks a modality, the
+    first stands in for its own.
 
     Parameters
     ----------
     shares : sequence of float
-        Weight of a network's opinion on the whole, then on each modality; their sum
-        is 1.
+        Weight of a network's opinion on the whole, then on each modality, then of one
+        that is always there, if any; their sum is 1.
     kind : str
         Kind of the target: numbers are ``"squared"``; ``"binary"`` and
         ``"multilabel"`` have one logit for each output.
@@ -87,9 +87,11 @@ class OpinionPool(keras.layers.Layer):
         heard, n = [], len(self.shares)
         for i in range(0, len(opinions), n):
             whole, *own = opinions[i : i + n]
-            here = [present[:, m : m + 1] > 0 for m in range(n - 1)]
-            pairs = zip(here, own, strict=True)
+            n_own = min(n - 1, present.shape[1])
+            here = [present[:, m : m + 1] > 0 for m in range(n_own)]
+            pairs = zip(here, own[:n_own], strict=True)
             heard += [whole, *(ops.where(seen, z, whole) for seen, z in pairs)]
+            heard += own[n_own:]
         weights = [share * n / len(opinions) for share in self.shares] * (
             len(opinions) // n
         )

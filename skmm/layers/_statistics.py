@@ -66,9 +66,7 @@ class StatisticsPooling(keras.layers.Layer):
 class _Cells(keras.layers.Layer):
     """Pool over a grid of at most `cells` cells of equal size."""
 
-    def __init__(
-        self, cells: Sequence[int] = (4, 4), gaps: bool = True, **kwargs: Any
-    ):
+    def __init__(self, cells: Sequence[int] = (4, 4), gaps: bool = True, **kwargs: Any):
         super().__init__(**kwargs)
         self.cells = tuple(cells)
         self.gaps = gaps
@@ -165,9 +163,7 @@ class OrientedGradients(_Cells):
 
     N_DIRECTIONS = 8
 
-    def __init__(
-        self, cells: Sequence[int] = (8, 8), gaps: bool = True, **kwargs: Any
-    ):
+    def __init__(self, cells: Sequence[int] = (8, 8), gaps: bool = True, **kwargs: Any):
         super().__init__(cells, gaps, **kwargs)
 
     def call(self, x: Any) -> Any:

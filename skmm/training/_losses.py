@@ -52,7 +52,8 @@ class Loss:
         ----------
         outputs : dict of str to tensor
             ``"logits"`` of shape (batch, k), ``"output"`` where the network gave
-            something else, ``"unimodal"`` a list of (batch, k).
+            something else, ``"unimodal"`` a list of (batch, k), ``"aside"`` of shape
+            (batch, k) by weights of its own, whose loss is added.
         y : tensor of shape (batch, n_outputs)
             Encoded target: class indices or numbers.
         present : tensor of shape (batch, n_modalities) or None
@@ -65,6 +66,8 @@ class Loss:
         if self.keras_loss is not None:
             return self._keras(outputs.get("output", outputs["logits"]), y)
         loss = self._one(outputs["logits"], y)
+        if "aside" in outputs:
+            loss += self._one(outputs["aside"], y)
         unimodal = outputs.get("unimodal", [])
         if not self.auxiliary or len(unimodal) < 2:
             return loss

@@ -39,7 +39,7 @@ class Program:
     network : keras.Model
         Takes a list of arrays and returns a dict: ``"embedding"`` and either
         ``"logits"``, or ``"output"`` which `activation` turns back into logits; of
-        several modalities also ``"unimodal"``.
+        several modalities also ``"unimodal"`` and ``"aside"``.
     loss : Loss
         Loss of one row.
     optimizer : keras.optimizers.Optimizer
@@ -266,7 +266,9 @@ class Program:
         """Put weights into the network, unless it holds this very list already."""
         if self.loaded is not weights:
             for variable, value in zip(self.network.weights, weights, strict=True):
-                variable.assign(value)
+                # Keras' own takes half a millisecond, and prediction puts many.
+                assign = tf.raw_ops.AssignVariableOp
+                assign(resource=variable.value.handle, value=value, validate_shape=True)
             self.loaded = weights
 
 
@@ -399,7 +401,8 @@ def predict(
     arrays : sequence of ndarray of shape (n_samples, *shape)
         Inputs of the network, in order.
     outputs : sequence of str, default=("logits",)
-        Which outputs to keep: ``"logits"``, ``"embedding"`` or ``"unimodal"``.
+        Which outputs to keep: ``"logits"``, ``"embedding"``, ``"unimodal"`` or
+        ``"aside"``.
 
     Returns
     -------

@@ -66,6 +66,14 @@ def test_opinions_are_pooled_as_the_target_pools_them(kind, n_networks):
     np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_an_opinion_beyond_the_modalities_is_heard_of_every_row():
+    z = [values(3, 1, seed=i) for i in range(3)]
+    pool = layers.OpinionPool([0.5, 0.25, 0.25], "squared", [1])
+    out = pool(z, np.array([[1], [0], [1]], "float32"))
+    own = [z[0], np.where([[True], [False], [True]], z[1], z[0]), z[2]]
+    np.testing.assert_allclose(out, 0.5 * own[0] + 0.25 * (own[1] + own[2]), rtol=1e-5)
+
+
 def test_a_pool_is_read_back_from_its_config():
     layer = layers.OpinionPool([0.75, 0.25], "multiclass", [3], 1.5)
     text = keras.saving.serialize_keras_object(layer)
