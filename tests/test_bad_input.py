@@ -61,7 +61,7 @@ def triples(**changed):
 
 
 def model(modalities=None, **params):
-    params = {"epochs": 1, "random_state": 0, **params}
+    params = {"ensemble_size": 1, "epochs": 1, "random_state": 0, **params}
     return MultimodalClassifier(modalities or triples(), **params)
 
 

@@ -15,7 +15,8 @@ SERIES = RNG.normal(size=(40, 6, 2)) + Y[:, None, None]
 
 
 def model(**params):
-    return MultimodalClassifier(epochs=2, random_state=0, **params)
+    params = {"ensemble_size": 1, "epochs": 2, "random_state": 0, **params}
+    return MultimodalClassifier(**params)
 
 
 def test_a_dict_of_arrays():
@@ -39,7 +40,7 @@ def test_a_list_of_rows_is_one_table():
 
 
 def test_the_transformer_learns_nothing_from_rows_set_apart():
-    fitted = model(early_stopping=True, ensemble_size=1)
+    fitted = model(early_stopping=True)
     ((train, held_out),) = fitted._splits(Y, given=False, one_epoch=False, resume=False)
     words = np.where(np.isin(np.arange(40), held_out), "unseen", "seen")
     table = pd.DataFrame({"x": TABLE[:, 0], "word": words})

@@ -50,9 +50,8 @@ def model(mixed):
             ("photo", "image", columns.index("image")),
         ]
     )
-    return make_pipeline(
-        transformer, MultimodalClassifier(epochs=3, fusion="mean", random_state=0)
-    )
+    settings = {"epochs": 3, "ensemble_size": 1, "fusion": "mean", "random_state": 0}
+    return make_pipeline(transformer, MultimodalClassifier(**settings))
 
 
 def test_it_is_a_classifier_and_splits_are_stratified(model, mixed):
@@ -120,6 +119,7 @@ def test_halving_search_over_epochs(model, mixed):
 
 
 def test_two_processes_give_the_bits_of_one(model, mixed):
+    model = clone(model).set_params(multimodalclassifier__ensemble_size="auto")
     alone = cross_val_predict(model, *mixed, cv=2, method="predict_proba")
     together = cross_val_predict(model, *mixed, cv=2, method="predict_proba", n_jobs=2)
     np.testing.assert_array_equal(alone, together)

@@ -73,7 +73,7 @@ def test_every_fusion_beats_what_one_modality_can_reach(fusion):
         1200, modalities=("tabular", "text"), informative=0.6, random_state=1
     )
     model = MultimodalClassifier(
-        fusion=fusion, epochs=30, learning_rate=0.005, random_state=0
+        fusion=fusion, ensemble_size=1, epochs=30, learning_rate=0.005, random_state=0
     )
     model.fit(pair.data[:600], pair.target[:600])
     assert model.score(pair.data[600:], pair.target[600:]) > pair.bayes_score["text",]
@@ -98,13 +98,17 @@ def test_a_frame_that_a_transformer_made_gives_the_same(pair):
 
 def test_another_frame_at_predict_time_is_refused(pair):
     frame = ModalityTransformer().fit_transform(pair.data)
-    model = MultimodalClassifier(epochs=1, random_state=0).fit(frame, pair.target)
+    model = MultimodalClassifier(ensemble_size=1, epochs=1, random_state=0).fit(
+        frame, pair.target
+    )
     with pytest.raises(ValueError, match=r"modalities \['text.*was fitted on \['tab"):
         model.predict(frame.select(["text"]))
 
 
 def test_encoders_are_named_and_searched(pair):
-    model = MultimodalClassifier(encoders=[("text", "embedding_bag")], epochs=1)
+    model = MultimodalClassifier(
+        encoders=[("text", "embedding_bag")], ensemble_size=1, epochs=1
+    )
     model.set_params(text__units=8)
     model.fit(pair.data, pair.target)
     assert model.encoders_["text"].units == 8
@@ -122,9 +126,11 @@ def test_a_transformer_brings_its_settings(pair):
     broken = pair.data.assign(image=pd.Series([*pixels, b"no image"], dtype=object))
     triples = [("text", "text", "text"), ("image", "image", "image")]
     with pytest.raises(ValueError, match="column 'image', row 119"):
-        MultimodalClassifier(triples, epochs=1).fit(broken, pair.target)
+        MultimodalClassifier(triples, ensemble_size=1, epochs=1).fit(
+            broken, pair.target
+        )
     patient = ModalityTransformer(triples, on_error="missing")
-    model = MultimodalClassifier(patient, epochs=1)
+    model = MultimodalClassifier(patient, ensemble_size=1, epochs=1)
     with pytest.warns(MissingModalityWarning, match="1 of 120 cells"):
         model.fit(broken, pair.target)
 
@@ -136,7 +142,9 @@ def test_without_auxiliary_losses_there_are_no_unimodal_scores(pair):
 
 def test_names_of_any_spelling_make_a_network(pair):
     odd = pair.data.rename(columns={"text": "Ärztliche Notiz / 2"})
-    model = MultimodalClassifier(epochs=1, random_state=0).fit(odd, pair.target)
+    model = MultimodalClassifier(ensemble_size=1, epochs=1, random_state=0).fit(
+        odd, pair.target
+    )
     assert model.predict(odd[:1]).shape == (1,)
 
 
@@ -144,5 +152,7 @@ def test_configured_output_does_not_disturb(pair):
     import sklearn
 
     with sklearn.config_context(transform_output="pandas"):
-        model = MultimodalClassifier(epochs=1).fit(pair.data, pair.target)
+        model = MultimodalClassifier(ensemble_size=1, epochs=1).fit(
+            pair.data, pair.target
+        )
         assert isinstance(model.transform(pair.data), pd.DataFrame)

@@ -74,7 +74,7 @@ class AudioModality(FileModality):
     duration : "auto" or float, default="auto"
         Length in seconds that is kept. ``"auto"`` is the 95th percentile of the
         sample, at most 10 s.
-    n_mels : int, default=32
+    n_mels : int, default=64
         Number of mel filters.
     hop : "auto" or float, default="auto"
         Seconds from one step of the spectrogram to the next. ``"auto"`` is a 64th
@@ -123,7 +123,7 @@ class AudioModality(FileModality):
     >>> modality = AudioModality().fit(X)
     >>> array, present = modality.transform(X)
     >>> array.shape, array.dtype.name, present.tolist()
-    ((2, 63, 32, 1), 'float16', [True, False])
+    ((2, 63, 64, 1), 'float16', [True, False])
     """
 
     kind: ClassVar[str] = "audio"
@@ -133,7 +133,7 @@ class AudioModality(FileModality):
         sampling_rate: Any = "auto",
         duration: Any = "auto",
         *,
-        n_mels: int = 32,
+        n_mels: int = 64,
         hop: Any = "auto",
         window: Any = "auto",
         max_duration: float = 600.0,

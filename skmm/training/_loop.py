@@ -22,6 +22,8 @@ __all__ = ["Data", "History", "train"]
 
 History = dict[str, list[float]]
 
+LEAST = 1e-3  # by which a loss is lower that is worth waiting for
+
 _BATCH_HOOKS = (
     "on_batch_begin",
     "on_batch_end",
@@ -75,19 +77,23 @@ class Data:
 
 
 class _Best:
-    """The weights of the epoch with the lowest validation loss."""
+    """The weights of the epoch with the lowest validation loss.
+
+    Patience is for what is worth waiting for: a loss that is lower by LEAST.
+    """
 
     def __init__(self, patience: int):
         self.patience = patience
-        self.loss = math.inf
+        self.loss = self.noted = math.inf
         self.weights: list[NDArray] | None = None
         self.waited = 0
 
     def stop(self, program: Program, loss: float) -> bool:
         """Take note of an epoch; tell whether patience has run out."""
         if loss < self.loss:
-            self.loss, self.waited = loss, 0
-            self.weights = program.get_weights()
+            self.loss, self.weights = loss, program.get_weights()
+        if loss < self.noted - LEAST:
+            self.noted, self.waited = loss, 0
         else:
             self.waited += 1
         return self.waited >= self.patience

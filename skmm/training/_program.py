@@ -267,8 +267,7 @@ class Program:
         if self.loaded is not weights:
             for variable, value in zip(self.network.weights, weights, strict=True):
                 # Keras' own takes half a millisecond, and prediction puts many.
-                assign = tf.raw_ops.AssignVariableOp
-                assign(resource=variable.value.handle, value=value, validate_shape=True)
+                tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=value)
             self.loaded = weights
 
 
@@ -401,8 +400,7 @@ def predict(
     arrays : sequence of ndarray of shape (n_samples, *shape)
         Inputs of the network, in order.
     outputs : sequence of str, default=("logits",)
-        Which outputs to keep: ``"logits"``, ``"embedding"``, ``"unimodal"`` or
-        ``"aside"``.
+        Which to keep: ``"logits"``, ``"embedding"``, ``"unimodal"``, ``"aside"``.
 
     Returns
     -------

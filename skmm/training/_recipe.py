@@ -32,8 +32,8 @@ class Recipe:
     seed : int
         Seed of the order of rows and of dropout.
     patience : int or None
-        Stop after this many epochs without a lower validation loss; None never
-        stops.
+        Stop after this many epochs whose validation loss is not lower by 0.001; None
+        never stops.
     weight_decay : float, default=0.0
         Decoupled weight decay, for an optimizer that has none of its own.
     verbose : int, default=0

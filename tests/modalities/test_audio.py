@@ -134,7 +134,7 @@ def test_automatic_duration_is_the_95th_percentile_and_at_most_ten_seconds():
     modality = AudioModality().fit(X)
     assert modality.duration_ == 10.0
     assert modality.hop_ == 10 / 64
-    assert modality.spec("call").shape == (63, 32, 1)
+    assert modality.spec("call").shape == (63, 64, 1)
 
 
 def test_steps_follow_from_seconds():
@@ -155,7 +155,7 @@ def test_nan_stands_behind_the_end_of_a_short_clip():
 def test_bands_are_standardised_over_the_sample():
     X = frame(*[held(RNG.normal(size=RATE) * 0.1) for _ in range(20)])
     modality = AudioModality().fit(X)
-    assert modality.mean_.shape == modality.scale_.shape == (32,)
+    assert modality.mean_.shape == modality.scale_.shape == (64,)
     values = modality.transform(X).array.astype(float)
     assert_allclose(np.nanmean(values, axis=(0, 1)), 0, atol=2e-3)
     assert_allclose(np.nanstd(values, axis=(0, 1)), 1, atol=2e-3)
@@ -188,7 +188,7 @@ def test_several_columns_stand_side_by_side():
     X = frame(left=[held(NOISE), None, None], right=[held(NOISE), held(NOISE), None])
     modality = AudioModality().fit(X)
     array, present = modality.transform(X)
-    assert modality.spec("ears").shape == array.shape[1:] == (63, 32, 2)
+    assert modality.spec("ears").shape == array.shape[1:] == (63, 64, 2)
     assert_array_equal(present, [True, True, False])
     assert_array_equal(array[0, ..., 0], array[0, ..., 1])
     assert np.isnan(array[1, ..., 0]).all()
@@ -304,7 +304,7 @@ def test_fit_on_missing_sounds_alone_has_a_shape():
     assert (modality.sampling_rate_, modality.duration_) == (16_000, 1.0)
     array, present = modality.transform(frame(None, held(NOISE)))
     assert_array_equal(present, [False, True])
-    assert array.shape[1:] == modality.spec("call").shape == (63, 32, 1)
+    assert array.shape[1:] == modality.spec("call").shape == (63, 64, 1)
 
 
 def test_zero_rows_and_one_row_are_transformed():

@@ -8,7 +8,7 @@ import pytest
 
 from skmm import training
 from skmm._memory import aligned
-from skmm.training._loop import _Work, round_up
+from skmm.training._loop import _Best, _Work, round_up
 from skmm.training._program import resident
 
 
@@ -210,6 +210,14 @@ def test_the_best_epoch_is_kept_when_patience_runs_out(build, data, recipe):
     assert len(history["loss"]) == best + 3
     loss = training.evaluate(program, wrong)
     assert loss == pytest.approx(history["val_loss"][best], rel=1e-6)
+
+
+def test_patience_is_not_for_gains_that_nobody_would_see(build):
+    program = build()
+    best = _Best(patience=2)
+    losses = [1.0, 0.9995, 0.9985, 0.9980, 0.9979]
+    assert [best.stop(program, loss) for loss in losses] == [False] * 4 + [True]
+    assert best.loss == losses[-1]
 
 
 def test_validation_loss_is_weighted(build, data, recipe):
