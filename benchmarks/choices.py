@@ -43,6 +43,7 @@ from skmm import (
     infer_modalities,
 )
 from skmm import MultimodalClassifier as Classifier
+from skmm import MultimodalRegressor as Regressor
 from skmm.datasets import load_spoken_digits, make_multimodal_classification
 from skmm.encoders.cnn import CNNEncoder
 from skmm.encoders.crnn import CRNNEncoder
@@ -52,6 +53,7 @@ from skmm.encoders.patch_mixer import PatchMixerEncoder
 from skmm.encoders.resnet import ResNetEncoder
 from skmm.encoders.series import SeriesEncoder
 from skmm.modalities.audio import AudioModality
+from skmm.modalities.tabular import TabularModality
 from skmm.modalities.text import TextModality
 from skmm.training import clear_pool
 
@@ -73,6 +75,7 @@ NAMES = (
     "series",
     "moment",
     "waves",
+    "bins",
 )
 
 
@@ -346,6 +349,35 @@ def waves(data):
     _compared("waves", data, variants, "tabular")
 
 
+def bins():
+    """Score tables with their numbers as waves (0), and in bins: five folds."""
+    tables = {
+        load_diabetes: (Regressor, KFold, "r2"),
+        load_wine: (Classifier, StratifiedKFold, "neg_log_loss"),
+        load_breast_cancer: (Classifier, StratifiedKFold, "neg_log_loss"),
+    }
+    for load, (Estimator, folds, scoring) in tables.items():
+        X, y = load(return_X_y=True, as_frame=True)
+        for n_bins in (0, 8, 16, 48):
+            clear_pool()
+            table = [("table", TabularModality(n_bins=n_bins), list(X.columns))]
+            found = [
+                scored(
+                    Estimator(table, ensemble_size=1, random_state=seed),
+                    X,
+                    y,
+                    cv=folds(5, shuffle=True, random_state=seed),
+                    scoring=scoring,
+                ).mean()
+                for seed in range(RUNS)
+            ]
+            print(
+                f"bins: {load.__name__[5:]}: {n_bins}: {scoring} "
+                f"{np.mean(found):.3f} ± {np.std(found, ddof=1):.3f}",
+                flush=True,
+            )
+
+
 def moment(data):
     """Score one second moment for each table of tokens, and one for each number."""
     variants = {"one for the table (default)": {}}
@@ -505,7 +537,7 @@ def main():
     parser.add_argument("--data", type=Path)
     options = parser.parse_args()
     experiments = {
-        f.__name__: f for f in (adam, sizes, dropout, engines, limit, calibration)
+        f.__name__: f for f in (adam, sizes, dropout, bins, engines, limit, calibration)
     }
     if options.data:
         experiments |= {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Integral
 from typing import Any, Self, TypedDict
 
 import numpy as np
@@ -36,6 +37,7 @@ class _Column(TypedDict):
     has_gaps: bool
     center: float
     scale: float
+    edges: list[float]  # of its bins; empty where numbers are not binned
     cycles: list[str]
     categories: list[str]
     is_coded: bool
@@ -51,6 +53,12 @@ class TabularModality(Modality):
     a column that says so if the training rows had gaps. Dates are numbers of days,
     with sine and cosine of the month, weekday and hour that vary.
 
+    With `n_bins`, a number becomes codes instead, one for each bin between
+    neighbouring quantiles :math:`b_0 < \dots < b_T` of the training rows:
+    :math:`(x - b_{t-1}) / (b_t - b_{t-1})`, cut off at 0 and 1, so that a linear layer
+    behind them is a curve of T straight pieces. Only the first code goes below 0, to
+    -3, and only the last above 1, to 3, for what lies outside the training rows.
+
     Categories are one-hot where they are few; otherwise codes, in the last columns
     of the array, for an encoder to embed.
 
@@ -65,12 +73,16 @@ class TabularModality(Modality):
         Training rows a category of a column with more than `max_one_hot` of them
         must have, 1 or more. Rarer ones share code 0 with those unseen in
         training, so that the network has met code 0 before it must predict.
+    n_bins : int, default=0
+        Bins of as many training rows each that a number, boolean or date is coded by,
+        0 or more; 0 scales numbers instead. Equal edges are merged: a column of two
+        values has one bin, from 0 to 1. `MLPEncoder` lays no waves beside codes.
 
     Attributes
     ----------
     columns_ : list of dict
-        What was learned of each column: its kind, whether it had gaps, center and
-        scale of its numbers, cycles of its dates, its categories.
+        What was learned of each column: its kind, whether it had gaps, center, scale
+        and edges of the bins of its numbers, cycles of its dates, its categories.
     column_names_ : list
         Labels of the columns.
 
@@ -82,6 +94,8 @@ class TabularModality(Modality):
     ----------
     Holzmüller, Grinsztajn and Steinwart (2024). Better by Default: Strong
     Pre-Tuned MLPs and Boosted Trees on Tabular Data. arXiv:2407.04491, section 3.
+    Gorishniy, Rubachev and Babenko (2022). On Embeddings for Numerical Features in
+    Tabular Deep Learning. arXiv:2203.05556, section 3.2, equation 1 (bins).
 
     Examples
     --------
@@ -95,6 +109,16 @@ class TabularModality(Modality):
     array([[-0.95,  1.  ,  0.  ,  0.  ,  0.  ],
            [ 0.  ,  0.  ,  1.  ,  1.  ,  0.  ],
            [ 0.95,  0.  ,  0.  ,  0.  ,  1.  ]], dtype=float32)
+    >>> X = pd.DataFrame({"x": [0, 1, 3, 4, 9]})
+    >>> binned = TabularModality(n_bins=2).fit(X)
+    >>> binned.spec("t").feature_names, binned.columns_[0]["edges"]
+    (('x_bin_0', 'x_bin_1'), [0.0, 3.0, 9.0])
+    >>> binned.transform(X).array.round(2)
+    array([[0.  , 0.  ],
+           [0.33, 0.  ],
+           [1.  , 0.  ],
+           [1.  , 0.17],
+           [1.  , 1.  ]], dtype=float32)
     """
 
     kind = "tabular"
@@ -104,10 +128,12 @@ class TabularModality(Modality):
         categorical: str | tuple[str, ...] = (),
         max_one_hot: int = 9,
         min_frequency: int = 2,
+        n_bins: int = 0,
     ):
         self.categorical = categorical
         self.max_one_hot = max_one_hot
         self.min_frequency = min_frequency
+        self.n_bins = n_bins
 
     def fit(
         self,
@@ -145,7 +171,7 @@ class TabularModality(Modality):
         if numeric := self._places("number", "boolean"):
             numbers = _numbers(X.iloc[:, numeric], on_error)
             gaps[:, numeric] = np.isnan(numbers)
-            blocks.append(_scaled(numbers, [self.columns_[j] for j in numeric]))
+            blocks.append(_features(numbers, [self.columns_[j] for j in numeric]))
         for j in self._places("date"):
             dates = as_dates(X.iloc[:, j], on_error)
             gaps[:, j] = np.isnat(dates)
@@ -183,6 +209,7 @@ class TabularModality(Modality):
     def _check_parameters(self, X: pd.DataFrame) -> set:
         check_scalar(self.max_one_hot, "max_one_hot", int, min_val=0)
         check_scalar(self.min_frequency, "min_frequency", int, min_val=1)
+        check_scalar(self.n_bins, "n_bins", Integral, min_val=0)
         names = self.categorical
         forced = {names} if isinstance(names, str) else set(names)
         unknown = forced - set(X.columns)
@@ -202,6 +229,7 @@ class TabularModality(Modality):
             has_gaps=has_gaps and kind != "empty",
             center=0.0,
             scale=math.inf,
+            edges=[],
             cycles=[],
             categories=[],
             is_coded=False,
@@ -213,6 +241,7 @@ class TabularModality(Modality):
             dates = as_dates(column, on_error) if kind == "date" else None
             numbers = as_numbers(column, on_error) if dates is None else _days(dates)
             learned["center"], learned["scale"] = _center_and_scale(numbers)
+            learned["edges"] = _edges(numbers, self.n_bins)
             if dates is not None:
                 learned["cycles"] = [c for c in _CYCLES if _varies(_phase(dates, c))]
         return learned
@@ -227,7 +256,12 @@ class TabularModality(Modality):
         return [j for j, column in enumerate(self.columns_) if column["kind"] in kinds]
 
     def _n_numbers(self) -> int:
-        """Count the columns of the array that come of numbers, booleans and dates."""
+        """Count the columns of the array that come of numbers, booleans and dates.
+
+        None where these are coded by bins: codes bend at the edges, no need of waves.
+        """
+        if any(column["edges"] for column in self.columns_):
+            return 0
         dates = [self.columns_[j]["cycles"] for j in self._places("date")]
         width = sum(1 + 2 * len(cycles) for cycles in dates)
         return len(self._places("number", "boolean")) + width
@@ -235,9 +269,11 @@ class TabularModality(Modality):
     def _feature_names(self) -> list[str]:
         """Name the columns of the array, in the order of `transform`; no two alike."""
         columns = list(zip(self.column_names_, self.columns_, strict=True))
-        names = [str(columns[j][0]) for j in self._places("number", "boolean")]
+        names = []
+        for j in self._places("number", "boolean"):
+            names += _number_names(*columns[j])
         for label, column in (columns[j] for j in self._places("date")):
-            names.append(str(label))
+            names += _number_names(label, column)
             for cycle in column["cycles"]:
                 names += [f"{label}_{cycle}_sin", f"{label}_{cycle}_cos"]
         for label, column in columns:
@@ -250,6 +286,11 @@ class TabularModality(Modality):
 
 def _forced_kind(column: pd.Series) -> Kind:
     return "empty" if missing(column).all() else "category"
+
+
+def _number_names(label: Any, column: _Column) -> list[str]:
+    n_codes = len(column["edges"]) - 1
+    return [f"{label}_bin_{t}" for t in range(n_codes)] if n_codes > 1 else [str(label)]
 
 
 def _distinct(names: list[str]) -> list[str]:
@@ -274,6 +315,21 @@ def _center_and_scale(numbers: NDArray) -> tuple[float, float]:
     return 2 * float(center), 2 * float(scale)
 
 
+def _edges(numbers: NDArray, n_bins: int) -> list[float]:
+    """Quantiles that differ, each the number of a row; the last is infinite if alone.
+
+    Of halves, as for the scale. More bins than rows would only repeat edges.
+    """
+    halves = numbers[~np.isnan(numbers)] / 2
+    if not n_bins:
+        return []
+    if not len(halves):
+        return [0.0, math.inf]
+    shares = np.linspace(0, 1, 1 + min(n_bins, len(halves) - 1))
+    edges = 2 * np.unique(np.quantile(halves, shares, method="nearest"))
+    return edges.tolist() if len(edges) > 1 else [float(edges[0]), math.inf]
+
+
 def _numbers(X: pd.DataFrame, on_error: str) -> NDArray:
     """Read columns of numbers; all at once where they are plain and finite."""
     if all(isinstance(t, np.dtype) and t.kind in "biuf" for t in X.dtypes):
@@ -282,6 +338,24 @@ def _numbers(X: pd.DataFrame, on_error: str) -> NDArray:
             return numbers
     columns = [as_numbers(X.iloc[:, j], on_error) for j in range(X.shape[1])]
     return np.column_stack(columns)
+
+
+def _features(numbers: NDArray, columns: list[_Column]) -> NDArray:
+    """Code each number by its column's bins where it has some; scale it otherwise."""
+    if not columns[0]["edges"]:
+        return _scaled(numbers, columns)
+    return np.column_stack([*map(_binned, numbers.T, columns)])
+
+
+def _binned(numbers: NDArray, column: _Column) -> NDArray:
+    """Code numbers by bins, as (n_samples, n_bins); what is missing as the median."""
+    halves = np.where(np.isnan(numbers), column["center"], numbers)[:, np.newaxis] / 2
+    edges = np.array(column["edges"]) / 2
+    low, high = np.zeros(len(edges) - 1), np.ones(len(edges) - 1)
+    low[0], high[-1] = -CLIP, CLIP
+    with np.errstate(over="ignore"):
+        codes = (halves - edges[:-1]) / np.diff(edges)
+    return np.clip(codes, low, high).astype(np.float32)
 
 
 def _scaled(numbers: NDArray, columns: list[_Column]) -> NDArray:
@@ -296,13 +370,13 @@ def _scaled(numbers: NDArray, columns: list[_Column]) -> NDArray:
 
 
 def _date_features(dates: NDArray, column: _Column) -> NDArray:
-    features = [_scaled(_days(dates)[:, np.newaxis], [column])]
+    features = [_features(_days(dates)[:, np.newaxis], [column])]
     for cycle in column["cycles"]:
         angle = 2 * np.pi * _phase(dates, cycle)
-        features += [np.sin(angle), np.cos(angle)]
-    block = np.column_stack(features)
-    block[np.isnat(dates)] = 0
-    return block
+        wave = np.column_stack([np.sin(angle), np.cos(angle)])
+        wave[np.isnat(dates)] = 0
+        features.append(wave)
+    return np.column_stack(features)
 
 
 def _codes(cells: pd.Series, column: _Column, on_error: str) -> tuple[NDArray, NDArray]:

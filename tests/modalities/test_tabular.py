@@ -78,10 +78,15 @@ def test_a_constant_column_becomes_zero_whatever_comes_later():
         [1e-300, 2e-300, 3e-300, 1e300],
     ],
 )
-def test_numbers_of_any_size_stay_finite_and_within_the_clip(x):
-    values = encode(pd.Series(x, dtype=object))["x"]
-    assert np.isfinite(values).all()
-    assert np.abs(values).max() <= 3
+@pytest.mark.parametrize("n_bins", [0, 1, 3])
+def test_numbers_of_any_size_stay_finite_and_within_the_clip(x, n_bins):
+    X = pd.DataFrame({"x": pd.Series(x, dtype=object)})
+    table = TabularModality(n_bins=n_bins).fit(X)
+    later = pd.DataFrame({"x": [-1.7e308, -1.0, 0.0, 5e-324, 1.7e308]})
+    for rows in (X, later):
+        values = table.transform(rows).array
+        assert np.isfinite(values).all()
+        assert np.abs(values).max() <= 3
 
 
 def test_float64_differences_survive_a_large_offset():
@@ -343,12 +348,17 @@ def test_fit_counts_unreadable_cells_as_missing_and_leaves_the_warning_to_transf
         ({"max_one_hot": -1}, ValueError, "max_one_hot"),
         ({"min_frequency": 0}, ValueError, "min_frequency"),
         ({"min_frequency": 0.5}, TypeError, "min_frequency"),
+        ({"n_bins": -1}, ValueError, "n_bins == -1, must be >= 0"),
+        ({"n_bins": 8.0}, TypeError, "n_bins must be an instance of .*, not float"),
+        ({"n_bins": None}, TypeError, "n_bins must be an instance of .*, not NoneType"),
     ],
 )
 def test_parameters_that_make_no_sense_are_named(parameters, error, message):
     X = pd.DataFrame({"zip": [1, 2], "x": [1, 2]})
+    table = TabularModality(**parameters)
     with pytest.raises(error, match=message):
-        TabularModality(**parameters).fit(X)
+        table.fit(X)
+    assert not hasattr(table, "columns_")
 
 
 def test_other_columns_than_in_training_are_refused():
@@ -372,7 +382,7 @@ def test_the_frame_is_left_as_it_was():
 
 
 def test_a_clone_keeps_parameters_and_forgets_what_was_learned():
-    table = TabularModality(categorical=("count",), max_one_hot=4, min_frequency=3)
+    table = TabularModality(("count",), max_one_hot=4, min_frequency=3, n_bins=5)
     other = clone(table.fit(mixed()))
     assert other.get_params() == table.get_params()
     assert not hasattr(other, "columns_")
@@ -388,13 +398,14 @@ def test_a_pickle_is_small_and_gives_the_same():
     assert copy.spec("t") == table.spec("t")
 
 
-def test_state_is_plain_values():
-    for column in TabularModality().fit(mixed()).columns_:
+@pytest.mark.parametrize("n_bins", [0, np.int64(4)])
+def test_state_is_plain_values(n_bins):
+    for column in TabularModality(n_bins=n_bins).fit(mixed()).columns_:
         assert type(column) is dict
-        for value in column.values():
+        for name, value in column.items():
             assert type(value) in (bool, float, str, list)
             items = value if type(value) is list else []
-            assert {type(item) for item in items} <= {str}
+            assert {type(item) for item in items} <= {float if name == "edges" else str}
 
 
 def test_the_spec_counts_the_columns_of_numbers_which_come_first():
@@ -406,3 +417,142 @@ def test_the_spec_counts_the_columns_of_numbers_which_come_first():
     assert all(name.startswith("day_") for name in numbers[2:])
     rest = spec.feature_names[spec.n_numbers :]
     assert all(name.startswith(("sex_", "missingindicator_")) for name in rest)
+
+
+def binned(column, n_bins):
+    """The fitted table of one column, and its codes."""
+    X = pd.DataFrame({"x": column})
+    table = TabularModality(n_bins=n_bins).fit(X)
+    return table, table.transform(X).array
+
+
+def equation_1(x, edges):
+    """Gorishniy et al. (2022), equation 1, as it is written there."""
+    n_bins = len(edges) - 1
+    codes = np.empty((len(x), n_bins))
+    for i, value in enumerate(x):
+        for t in range(1, n_bins + 1):
+            if value < edges[t - 1] and t > 1:
+                codes[i, t - 1] = 0
+            elif value >= edges[t] and t < n_bins:
+                codes[i, t - 1] = 1
+            else:
+                codes[i, t - 1] = (value - edges[t - 1]) / (edges[t] - edges[t - 1])
+    return codes
+
+
+def test_bins_follow_the_equation_of_piecewise_linear_encoding():
+    x = np.random.default_rng(0).lognormal(size=101)
+    table, codes = binned(x, 10)
+    np.testing.assert_array_equal(table.columns_[0]["edges"], np.sort(x)[::10])
+    np.testing.assert_allclose(codes, equation_1(x, np.sort(x)[::10]), rtol=1e-6)
+    later = np.linspace(x.min() - 0.01, x.max() + 1, 50)  # a little beyond both ends
+    found = table.transform(pd.DataFrame({"x": later})).array
+    expected = equation_1(later, np.sort(x)[::10])
+    assert expected.min() < 0
+    assert expected.max() > 1
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_codes_rise_with_the_number_and_those_of_outer_bins_go_on_to_the_clip():
+    table, _ = binned(np.arange(9.0), 4)
+    later = pd.DataFrame({"x": np.linspace(-90, 90, 500)})
+    codes = table.transform(later).array
+    assert (np.diff(codes, axis=0) >= 0).all()
+    assert codes[0].tolist() == [-3, 0, 0, 0]
+    assert codes[-1].tolist() == [1, 1, 1, 3]
+
+
+def test_what_is_missing_has_the_codes_of_the_median_beside_an_indicator():
+    X = pd.DataFrame({"x": [0.0, None, 4.0, 5.0, 9.0], "y": 1.0})
+    columns = features(X, n_bins=2)
+    assert list(columns) == ["x_bin_0", "x_bin_1", "y", "missingindicator_x"]
+    edges = TabularModality(n_bins=2).fit(X).columns_[0]["edges"]
+    median = equation_1([4.5], edges)[0]
+    found = [columns["x_bin_0"][1], columns["x_bin_1"][1]]
+    np.testing.assert_allclose(found, median, rtol=1e-6)
+    assert columns["missingindicator_x"].tolist() == [0, 1, 0, 0, 0]
+
+
+def test_equal_edges_are_merged():
+    assert binned([0.0] * 7 + [1.0, 2.0, 3.0], 3)[0].columns_[0]["edges"] == [0.0, 3.0]
+    table, codes = binned([0.0] * 3 + [1.0] * 3 + [5.0] * 3, 48)
+    assert table.columns_[0]["edges"] == [0.0, 1.0, 5.0]
+    assert codes[::3].tolist() == [[0, 0], [1, 0], [1, 1]]
+
+
+@pytest.mark.parametrize("n_bins", [1, 2, 8, 1000])
+@pytest.mark.parametrize("low", [1, 3, 4, 7])
+def test_a_column_of_two_values_has_one_bin_and_its_own_name(low, n_bins):
+    for column in ([4.0] * low + [6.0] * 4, [False] * low + [True] * 4):
+        table, codes = binned(column, n_bins)
+        assert table.spec("t").feature_names == ("x",)
+        assert codes[:, 0].tolist() == [0] * low + [1] * 4
+
+
+@pytest.mark.parametrize("column", [[7.0] * 5, [7.0, None], [7.0]])
+def test_a_constant_column_is_zero_with_bins_too(column):
+    table, codes = binned(column, 8)
+    assert (codes[:, 0] == 0).all()
+    later = table.transform(pd.DataFrame({"x": [7.0, 8.0, -1e300, None]}))
+    assert (later.array[:, 0] == 0).all()
+
+
+def test_a_column_in_which_no_cell_is_readable_is_zero_with_bins_too():
+    X = pd.DataFrame({"x": [np.inf, np.inf], "y": [1.0, 2.0]})
+    table = TabularModality(n_bins=4).fit(X, on_error="missing")
+    assert table.transform(X.assign(x=5.0)).array[:, 0].tolist() == [0, 0]
+
+
+def test_more_bins_than_rows_cost_no_memory():
+    table, codes = binned([3.0, 1.0, 2.0], 10**15)
+    assert table.columns_[0]["edges"] == [1.0, 2.0, 3.0]
+    assert codes.tolist() == [[1, 1], [0, 0], [1, 0]]
+
+
+def test_days_are_binned_and_cycles_are_not():
+    dates = pd.Series(pd.date_range("2024-01-01", periods=50, freq="7h"))
+    dates[3] = None
+    plain, coded = encode(dates), encode(dates, n_bins=3)
+    assert list(coded) == [f"x_bin_{t}" for t in range(3)] + list(plain)[1:]
+    for name in list(plain)[1:]:
+        np.testing.assert_array_equal(coded[name], plain[name])
+    days = np.arange(50.0)[np.arange(50) != 3]
+    codes = np.column_stack([coded[f"x_bin_{t}"] for t in range(3)])
+    expected = equation_1(days, np.sort(days)[::16])
+    np.testing.assert_allclose(np.delete(codes, 3, axis=0), expected, atol=1e-6)
+    np.testing.assert_allclose(
+        codes[3], equation_1([np.median(days)], np.sort(days)[::16])[0]
+    )
+
+
+def test_codes_are_no_numbers_for_which_waves_are_worth_it():
+    spec = TabularModality(n_bins=4).fit(mixed()).spec("t")
+    assert spec.n_numbers == 0
+    assert spec.feature_names[:4] == tuple(f"age_bin_{t}" for t in range(4))
+    assert len(spec.cardinalities) == 1
+
+
+def test_absent_rows_hold_zeros_with_bins_too():
+    X = mixed()
+    X.loc[[2, 9]] = None
+    encoded = TabularModality(n_bins=4).fit(X).transform(X)
+    assert np.flatnonzero(~encoded.present).tolist() == [2, 9]
+    assert (encoded.array[[2, 9]] == 0).all()
+    assert encoded.array.dtype == np.float32
+
+
+def test_infinity_is_refused_with_bins_too():
+    with pytest.raises(ModalityError, match=r"column 'x', row 1: .*inf"):
+        TabularModality(n_bins=4).fit(pd.DataFrame({"x": [1.0, np.inf]}))
+
+
+def test_bins_are_those_of_the_fit_whatever_n_bins_became():
+    X = mixed()
+    table = TabularModality(n_bins=4).fit(X)
+    before = table.transform(X).array
+    np.testing.assert_array_equal(table.set_params(n_bins=0).transform(X).array, before)
+    copy = pickle.loads(pickle.dumps(table))
+    np.testing.assert_array_equal(copy.transform(X).array, before)
+    assert copy.spec("t") == table.spec("t")
+    assert copy.spec("t").n_numbers == 0
