@@ -33,8 +33,6 @@ from sklearn.model_selection import (
 )
 from sklearn.model_selection import cross_val_score as scored
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 
 from skmm import (
     BaseNNClassifier,
@@ -296,6 +294,10 @@ def _compared(name, data, variants, kind=None):
             if "encoder" in settings:
                 names = inferred["name"][columns].unique()
                 settings = {"encoders": [(n, settings["encoder"]) for n in names]}
+            if "modality" in settings:
+                named = zip(inferred["name"][columns], columns, strict=True)
+                triples = [(name, settings["modality"], c) for name, c in named]
+                settings = {"modalities": triples}
             found = [_scores(task, columns, s, **settings) for s in range(RUNS)]
             means, spread = np.mean(found, axis=0), np.std(found, axis=0, ddof=1)
             print(
@@ -386,32 +388,14 @@ def moment(data):
         _compared("moment", data, {"one for each number": {}}, "text")
 
 
-def _pooled(array):
-    """Take mean, deviation, smallest and largest of each band over the steps."""
-    array = np.asarray(array, dtype=float).reshape(len(array), array.shape[1], -1)
-    pools = (np.nanmean, np.nanstd, np.nanmin, np.nanmax)
-    return np.hstack([pool(array, axis=1) for pool in pools])
-
-
 def audio(data):
-    """Score a support-vector machine on pooled spectrograms, coarse and fine ones."""
-    task = next(tasks(data / "esc10"))
-    digits = load_spoken_digits()
-    sounds = {
-        "esc10": (task.train[["audio"]], task.y_train),
-        "spoken digits": (digits.data[["audio"]], digits.target),
+    """Score sounds in coarse and fine bands."""
+    variants = {
+        "32 bands": {"modality": AudioModality(n_mels=32)},
+        "64 bands (default)": {"modality": AudioModality()},
+        "128 bands": {"modality": AudioModality(n_mels=128)},
     }
-    for name, (X, y) in sounds.items():
-        for n_mels in (32, 64):
-            for fine in (1, 2):
-                modality = AudioModality(n_mels=n_mels).fit(X)
-                hop = modality.hop_ / fine
-                modality = AudioModality(n_mels=n_mels, hop=hop).fit(X)
-                features = _pooled(modality.transform(X).array)
-                model = make_pipeline(StandardScaler(), SVC(C=10))
-                score = scored(model, features, y, cv=5).mean()
-                steps = modality.n_steps_
-                print(f"audio: {name}: {n_mels} bands, {steps} steps: {score:.3f}")
+    _compared("audio", data, variants, "audio")
 
 
 def pictures(data):
