@@ -3,6 +3,8 @@
     python benchmarks/accuracy.py --data FOLDER [--only NAME ...] [--seeds 3]
                                   [--write benchmarks/RESULTS.md]
 
+`--write` puts each row into the table as it comes; with `--only`, the others stay.
+
 Each dataset is a folder with `data.parquet`, `meta.json` (target, task, metric, input
 columns, what rows belong together) and `CARD.md`. Where the card has cross-validated
 baselines, so are these figures: over the folds of the column that `meta.json` calls
@@ -62,7 +64,7 @@ FAILED = "FAILED"
 END = "<!-- written by hand from here on -->"
 HEADER = (
     "dataset", "rows", "metric", "skmm", "no skill", "best single modality",
-    "seconds a fit", "own baseline", "published",
+    "seconds a fit", "own baseline", "published", "measured",
 )  # fmt: skip
 TOYS = {
     "breast cancer": datasets.load_breast_cancer,
@@ -308,9 +310,6 @@ def main():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--write", type=Path, help="markdown file to write")
     options = parser.parse_args()
-    if options.write and options.only:
-        parser.error("--write keeps whole tables: leave out --only")
-
     folders = sorted(path.parent for path in options.data.glob("*/meta.json"))
     only = options.only
     folders = [f for f in folders if not only or f.name in only]
@@ -319,25 +318,43 @@ def main():
         parser.error(f"no dataset {only or ''} in {options.data}")
 
     published = references(options.data)
-    table = [markdown(HEADER), markdown(["---"] * len(HEADER))]
-    print(*table, sep="\n", flush=True)
+    table = _rows_of(options.write) if options.write and only else {}
+    print(*_lines({}), sep="\n", flush=True)
+    intro = (
+        f"{setting()}; mean ± standard deviation over {options.seeds} seeds, single "
+        "modalities one. Seconds are of `fit`, decoding included."
+    )
+    failed = False
+    for cells in _all_rows(folders, small, options.seeds, published):
+        failed |= FAILED in cells
+        table[cells[0], cells[2]] = markdown([*cells, str(date.today())])
+        print(table[cells[0], cells[2]], flush=True)
+        if options.write:
+            write_section(options.write, "Accuracy", [intro, "\n".join(_lines(table))])
+    sys.exit(failed)
 
-    def note(cells):
-        table.append(markdown(cells))
-        print(table[-1], flush=True)
 
+def _all_rows(folders, small, seeds, published):
     for folder in folders:
-        for cells in rows(folder, options.seeds, published.get(folder.name, {})):
-            note(cells)
+        yield from rows(folder, seeds, published.get(folder.name, {}))
     for task in small:
-        note(toy_rows(task, options.seeds))
-    if options.write:
-        intro = (
-            f"{setting()}; mean ± standard deviation over {options.seeds} seeds, "
-            "single modalities one. Seconds are of `fit`, decoding included."
-        )
-        write_section(options.write, "Accuracy", [intro, "\n".join(table)])
-    sys.exit(any(f"| {FAILED} |" in row for row in table))
+        yield toy_rows(task, seeds)
+
+
+def _lines(table):
+    """Lines of the table, its rows in alphabetical order."""
+    head = [markdown(HEADER), markdown(["---"] * len(HEADER))]
+    return head + [table[key] for key in sorted(table)]
+
+
+def _rows_of(path):
+    """Read the rows that are in the file: by dataset and metric."""
+    page = path.read_text(encoding="utf-8") if path.exists() else ""
+    section = page.partition("# Accuracy\n")[2].partition(END)[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    cells = [[c.strip() for c in line.strip("| ").split(" | ")] for line in lines]
+    old = zip(cells[2:], lines[2:], strict=True)  # behind the header
+    return {(c[0], c[2]): line for c, line in old}
 
 
 if __name__ == "__main__":
