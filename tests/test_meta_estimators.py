@@ -190,13 +190,13 @@ def test_scikit_learns_callbacks_see_every_epoch_of_a_grid_search(model, mixed):
     from sklearn.callback import ScoringMonitor
 
     monitor = ScoringMonitor(scoring="accuracy")
+    networks = 2
     estimator = clone(model)
-    estimator[-1].set_callbacks(monitor)
+    estimator[-1].set_params(ensemble_size=networks).set_callbacks(monitor)
     GridSearchCV(
         estimator, {"multimodalclassifier__fusion": ["mean"]}, cv=2, refit=False
     ).fit(*mixed)
     (log,) = [run.data_as_pandas for run in monitor.get_logs(select="all")]
-    networks = 5
     assert (log["task_name"] == "epoch").sum() == 2 * 3 * networks
 
 
