@@ -265,9 +265,9 @@ class Program:
     def set_weights(self, weights: list[NDArray]) -> None:
         """Put weights into the network, unless it holds this very list already."""
         if self.loaded is not weights:
+            put = tf.raw_ops.AssignVariableOp  # Keras' own takes half a millisecond
             for variable, value in zip(self.network.weights, weights, strict=True):
-                # Keras' own takes half a millisecond, and prediction puts many.
-                tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=value)
+                put(resource=variable.value.handle, value=value, validate_shape=True)
             self.loaded = weights
 
 
