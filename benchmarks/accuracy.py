@@ -353,6 +353,8 @@ def _rows_of(path):
     section = page.partition("# Accuracy\n")[2].partition(END)[0]
     lines = [line for line in section.splitlines() if line.startswith("| ")]
     cells = [[c.strip() for c in line.strip("| ").split(" | ")] for line in lines]
+    if cells and tuple(cells[0]) != HEADER:
+        sys.exit(f"{path} has other columns: write it whole once, without --only")
     old = zip(cells[2:], lines[2:], strict=True)  # behind the header
     return {(c[0], c[2]): line for c, line in old}
 

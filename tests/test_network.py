@@ -65,7 +65,7 @@ def networks(**settings):
 def inputs(n=4):
     rng = np.random.default_rng(0)
     table = rng.normal(size=(n, 6)).astype("float32")
-    table[:, :2] = rng.integers(0, 3, (n, 2))  # codes of its categories
+    table[:, -2:] = rng.integers(0, 3, (n, 2))  # codes of its categories come last
     return table, rng.integers(1, 9, (n, 9)), np.ones((n, 2), "float32")
 
 

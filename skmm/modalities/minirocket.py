@@ -177,7 +177,8 @@ class MiniRocketModality(Modality):
         first = 0
         for d, count in enumerate(self.counts_):
             for k, row in enumerate(rng.randint(len(array), size=len(KERNELS))):
-                output, _ = next(self._filtered(array[row : row + 1], d, [k]))
+                one = _prepared(array[row : row + 1])
+                output, _ = next(self._filtered(*one, d, [k]))
                 features = slice(first, first + count)
                 inside = output[np.isfinite(output)]
                 biases[features] = np.quantile(inside, quantiles[features])
@@ -190,9 +191,9 @@ class MiniRocketModality(Modality):
         step = max(1, BLOCK // array.shape[1])
 
         def fill(rows: slice) -> None:
-            biases = iter(enumerate(self.biases_))
+            biases, block = iter(enumerate(self.biases_)), _prepared(array[rows])
             for d, count in enumerate(self.counts_):
-                for output, size in self._filtered(array[rows], d):
+                for output, size in self._filtered(*block, d):
                     for f, bias in islice(biases, int(count)):
                         above = (output > bias).sum(axis=1, dtype=np.uint32)
                         shares[rows, f] = above / size
@@ -203,10 +204,13 @@ class MiniRocketModality(Modality):
         return shares
 
     def _filtered(
-        self, array: NDArray, d: int, kernels: Iterable[int] = range(len(KERNELS))
+        self,
+        x: NDArray,
+        lengths: NDArray,
+        d: int,
+        kernels: Iterable[int] = range(len(KERNELS)),
     ) -> Iterator[tuple[NDArray, NDArray]]:
         """Yield c of each kernel, minus infinity outside V, and the size of V."""
-        x, lengths = _prepared(array)
         dilation, n_steps = int(self.dilations_[d]), x.shape[2]
         reach = LENGTH // 2 * dilation
         valid = _valid(lengths, n_steps, reach)

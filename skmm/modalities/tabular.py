@@ -258,7 +258,7 @@ class TabularModality(Modality):
     def _n_numbers(self) -> int:
         """Count the columns of the array that come of numbers, booleans and dates.
 
-        None where these are coded by bins: codes bend at the edges, no need of waves.
+        0 where these are coded by bins: codes bend at the edges, no need of waves.
         """
         if any(column["edges"] for column in self.columns_):
             return 0

@@ -265,7 +265,7 @@ class Program:
     def set_weights(self, weights: list[NDArray]) -> None:
         """Put weights into the network, unless it holds this very list already."""
         if self.loaded is not weights:
-            put = tf.raw_ops.AssignVariableOp  # Keras' own takes half a millisecond
+            put = tf.raw_ops.AssignVariableOp  # Keras' own is slow
             for variable, value in zip(self.network.weights, weights, strict=True):
                 put(resource=variable.value.handle, value=value, validate_shape=True)
             self.loaded = weights

@@ -54,7 +54,9 @@ def test_the_kernels_are_all_84_with_weights_that_sum_to_zero():
     ones = np.ones((1, 60, 1), np.float32)
     rocket = MiniRocketModality(84 * 3).fit(walks(3, 60))
     for d in range(len(rocket.dilations_)):
-        for k, (output, _) in enumerate(rocket._filtered(ones, d)):
+        for k, (output, _) in enumerate(
+            rocket._filtered(*minirocket._prepared(ones), d)
+        ):
             if (d + k) % 2:  # no zeros from outside the series
                 assert set(output[np.isfinite(output)]) == {0}
 
@@ -92,7 +94,7 @@ def test_thresholds_are_low_discrepancy_quantiles_of_one_series():
     steps = rocket.series_.transform(X).array
     first = 0
     for d, count in enumerate(rocket.counts_):
-        for output, _ in rocket._filtered(steps, d):
+        for output, _ in rocket._filtered(*minirocket._prepared(steps), d):
             i = np.arange(first, first + count) + 1
             q = np.quantile(output[np.isfinite(output)], i * 1.618033988749895 % 1)
             assert_allclose(rocket.biases_[first : first + count], q, atol=1e-5)

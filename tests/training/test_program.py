@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from skmm import training
 from skmm.training._optimizers import LAZY_ROWS
@@ -103,6 +104,13 @@ def test_predictions_do_not_depend_on_the_other_rows():
         ]
         for all_at_once, piecewise in zip(whole, zip(*parts, strict=True), strict=True):
             np.testing.assert_array_equal(all_at_once, np.concatenate(piecewise))
+
+
+def test_weights_of_another_shape_are_refused(build):
+    program = build()
+    wrong = [np.zeros((*w.shape, 2), w.dtype) for w in program.get_weights()]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="wrong shape"):
+        program.set_weights(wrong)
 
 
 def test_no_rows_are_refused(build, data):
