@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -31,8 +31,9 @@ from skmm.transformer import ModalityTransformer
 __all__ = ["ManyModalities"]
 
 ENSEMBLE_SIZE = 5  # ensemble_size="auto" on few rows
-WORK = 60_000_000  # effort that all its networks may make in an epoch
-LIGHT = 1000  # effort that any row is worth
+MOST_ROWS = 30_000  # that are shared out
+WORK = 1_000_000_000  # effort that all its networks together may make
+LIGHT = 1200  # effort that any row is worth
 HEAVY = 3  # rank of the arrays whose rows are images or spectrograms
 PIXELS = 2000  # effort of reading any image or spectrogram
 FEWEST_ROWS = 20  # that it takes to deal them out
@@ -178,14 +179,14 @@ class ManyModalities(NestedParams, NeuralEstimator):
         deals = self.early_stopping == "auto" and not (given or one_epoch)
         if not deals or n_samples < FEWEST_ROWS:
             return 1
-        return ENSEMBLE_SIZE if 2 * n_samples * LIGHT <= WORK else 1
+        return ENSEMBLE_SIZE if n_samples <= MOST_ROWS else 1
 
-    def _affordable(self, frame: ModalityFrame) -> int:
-        """Tell how many networks such rows are worth, 2 or more."""
+    def _affordable(self, specs: Sequence[ModalitySpec], n_samples: int) -> float:
+        """Tell for how many epochs all networks together may be trained."""
         if self.ensemble_size != "auto":
-            return self.ensemble_size
-        effort = sum(_effort(spec) for spec in frame.specs.values())
-        return max(2, WORK // (len(frame) * max(effort, LIGHT)))
+            return math.inf
+        effort = sum(_effort(spec) for spec in specs)
+        return WORK / (n_samples * max(effort, LIGHT))
 
     def _most_networks(self, resume: bool) -> int:
         if resume:

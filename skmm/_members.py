@@ -75,6 +75,10 @@ class Members:
     def _make_program(self, fitted: dict[str, Any]) -> training.Program:
         """Build the network of these fitted attributes."""
 
+    def _affordable(self, specs: Sequence[ModalitySpec], n_samples: int) -> float:
+        """Tell for how many epochs all networks together may be trained."""
+        return math.inf
+
     @abstractmethod
     def _judge(self, fitted: dict[str, Any], unseen: Unseen) -> dict[str, Any]:
         """Learn attributes from rows that the networks were not trained on."""
@@ -91,7 +95,8 @@ class Members:
     ) -> None:
         """Train a network on each split, and add to `fitted` what came out."""
         limit = None if one_epoch else self.time_limit
-        seed, took = fitted["_fit_seed"], 0.0
+        seed, took, n_epochs = fitted["_fit_seed"], 0.0, 0
+        affordable = self._affordable(fitted["_specs"], len(splits[0][0].y))
         past = list(zip_longest(fitted["_weights"], fitted["_optimizer_state"]))
         fitted.update(_weights=[], _optimizer_state=[])
         fitted["fit_report_"] = {"seconds_building": 0.0, "seconds_training": 0.0}
@@ -101,6 +106,8 @@ class Members:
             started = time.perf_counter()
             if i and limit is not None and started + took > fit_started + limit:
                 break  # rather fewer networks than worse ones
+            if i > 1 and not resume and n_epochs + n_epochs / i / 2 > affordable:
+                break
             if self.verbose and len(splits) > 1:
                 print(f"network {i + 1} of {len(splits)}")
             fitted["_fit_seed"] = seed + i
@@ -116,6 +123,7 @@ class Members:
                 self._keep(fitted, program, one_epoch or self.warm_start)
                 seen += self._unseen(program, split[1])
             histories.append(history)
+            n_epochs += len(history["loss"])
             took = time.perf_counter() - started
             fitted["fit_report_"]["seconds_building"] += built - started
         fitted["_fit_seed"] = seed

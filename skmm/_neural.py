@@ -175,8 +175,6 @@ class NeuralEstimator(
         weight = self._weigh(y, weight)
         frame = self._encode(table, y, train, fit=not resume)
         fitted = self._start(frame, target, resume)
-        if not resume and len(splits) > 1:
-            splits = splits[: self._affordable(frame)]
         encoders = self._encoders(fitted)
         frame = prepare(frame, encoders)
         fitted["_input_specs"] = tuple(frame.specs.values())
@@ -251,10 +249,6 @@ class NeuralEstimator(
         self, n_samples: int, given: bool, one_epoch: bool, resume: bool
     ) -> int:
         """Tell how many networks to deal rows out to, before the data are read."""
-        return 1
-
-    def _affordable(self, frame: ModalityFrame) -> int:
-        """Tell how many of the networks that rows were dealt out to are trained."""
         return 1
 
     def _most_networks(self, resume: bool) -> int:

@@ -40,8 +40,9 @@ class MultimodalClassifier(ManyModalities, NeuralClassifier):
         Number of networks, of which the probabilities are averaged. Several share the
         rows out: each validates, and stops early, on a fifth of them, or less, that it
         is not trained on. ``"auto"``: 2 to 5 from 20 to 30,000 rows, the fewer the more
-        numbers there are to read; 1 otherwise, in `partial_fit`, and where validation
-        is settled by `early_stopping` or `X_val`.
+        numbers there are to read and the longer it takes to learn from them; 1
+        otherwise, in `partial_fit`, and where validation is settled by
+        `early_stopping` or `X_val`.
     aux_weight : float, default=0.5
         Weight of the modalities' own losses; 0 trains the fused network alone.
     modality_dropout : float, default=0.1
@@ -247,8 +248,9 @@ class MultimodalRegressor(ManyModalities, NeuralRegressor):
         Number of networks, of which the predictions are averaged. Several share the
         rows out: each validates, and stops early, on a fifth of them, or less, that it
         is not trained on. ``"auto"``: 2 to 5 from 20 to 30,000 rows, the fewer the more
-        numbers there are to read; 1 otherwise, in `partial_fit`, and where validation
-        is settled by `early_stopping` or `X_val`.
+        numbers there are to read and the longer it takes to learn from them; 1
+        otherwise, in `partial_fit`, and where validation is settled by
+        `early_stopping` or `X_val`.
     aux_weight : float, default=0.5
         Weight of the modalities' own losses; 0 trains the fused network alone.
     modality_dropout : float, default=0.1

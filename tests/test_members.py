@@ -10,7 +10,6 @@ from sklearn.base import clone
 from sklearn.metrics import log_loss
 
 from skmm import (
-    ModalityFrame,
     ModalitySpec,
     MultimodalClassifier,
     MultimodalRegressor,
@@ -54,26 +53,38 @@ def test_few_rows_are_shared_out_to_five_networks():
         assert_array_equal(np.sort(np.concatenate(held_out)), np.arange(n))
 
 
-@pytest.mark.parametrize(
-    ("n", "width", "networks"),
-    [(15_000, 1, 4), (30_000, 1, 2), (500, 60_000, 2), (500, 24_000, 5)],
-)
-def test_the_more_numbers_there_are_the_fewer_networks(n, width, networks):
-    spec = ModalitySpec("x", "vector", (width,), "float32", "mlp")
-    array = np.broadcast_to(np.float32(0), (n, width))
-    frame = ModalityFrame({"x": array}, {"x": spec})
-    assert classifier()._affordable(frame) == networks
-    assert classifier(ensemble_size=9)._affordable(frame) == 9
+def vector(width):
+    return ModalitySpec("x", "vector", (width,), "float32", "mlp")
+
+
+@pytest.mark.parametrize(("n", "width"), [(30_000, 1), (500, 60_000)])
+def test_networks_may_read_a_thousand_million_numbers(n, width):
+    epochs = classifier()._affordable([vector(width)], n)
+    assert epochs * n * max(width, 1200) == pytest.approx(1e9)
+    assert classifier(ensemble_size=9)._affordable([vector(width)], n) == np.inf
 
 
 def test_a_large_picture_is_little_more_work_than_a_small_one():
-    networks = []
-    for shape in [(28, 28, 1), (64, 64, 3), (4, 64, 64, 3)]:
-        spec = ModalitySpec("x", "image", shape, "uint8", "cnn")
-        array = np.broadcast_to(np.uint8(0), (5000, *shape))
-        frame = ModalityFrame({"x": array}, {"x": spec})
-        networks.append(classifier()._affordable(frame))
-    assert networks == [5, 3, 2]
+    small, large, four = (
+        classifier()._affordable([ModalitySpec("x", "image", s, "uint8", "cnn")], 5000)
+        for s in [(28, 28, 1), (64, 64, 3), (4, 64, 64, 3)]
+    )
+    assert small / large == pytest.approx(3536 / 2098)
+    assert large / four == pytest.approx(4)
+
+
+@pytest.mark.parametrize(("epochs", "networks"), [(1, 2), (9.9, 2), (10, 3), (18, 5)])
+def test_networks_are_trained_while_epochs_last(monkeypatch, epochs, networks):
+    monkeypatch.setattr(MultimodalClassifier, "_affordable", lambda *_: epochs)
+    model = classifier(n_iter_no_change=9).fit(X, Y)
+    assert model.n_epochs_ == 4
+    assert len(model._weights) == networks
+
+
+def test_training_on_keeps_every_network(monkeypatch):
+    model = classifier(ensemble_size=3, warm_start=True).fit(X, Y)
+    monkeypatch.setattr(MultimodalClassifier, "_affordable", lambda *_: 1)
+    assert len(model.fit(X, Y)._weights) == 3
 
 
 def test_each_of_few_networks_validates_on_a_fifth():

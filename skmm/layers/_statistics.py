@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from skmm.layers._register import Shape, register
@@ -71,19 +70,30 @@ class _Cells(keras.layers.Layer):
         self.cells = tuple(cells)
         self.gaps = gaps
 
-    def _window(self, x: Any) -> tuple[int, int]:
-        pairs = zip(x.shape[1:3], self.cells, strict=True)
-        height, width = (-(-size // n) for size, n in pairs)
-        return height, width
+    def _over_cells(self, x: Any, reduce: Any, filler: float) -> Any:
+        """Reduce each cell of `x` (batch, height, width, channels) to one place.
 
-    def _mean(self, x: Any, observed: Any) -> Any:
-        """Average what is observed of each cell, all if None; 0 where nothing is."""
-        window = self._window(x)
+        Two sums along axes are several times as fast as TensorFlow's pooling.
+        """
+        (n_down, down), (n_right, right) = _grid(x.shape, self.cells)
+        spare = [
+            n * size - old
+            for n, size, old in zip(
+                (n_down, n_right), (down, right), x.shape[1:3], strict=True
+            )
+        ]
+        if any(spare):
+            around = [(0, 0), *((s // 2, s - s // 2) for s in spare), (0, 0)]
+            x = ops.pad(x, around, constant_values=filler)
+        channels = x.shape[3]
+        rows = reduce(ops.reshape(x, (-1, n_down, down, n_right * right * channels)), 2)
+        return reduce(ops.reshape(rows, (-1, n_down, n_right, right, channels)), 3)
+
+    def _n_places(self, x: Any, observed: Any) -> Any:
+        """Count the places of each cell that are observed, at least 1; all if None."""
         if observed is None:
-            return ops.average_pool(x, window, window, padding="same")
-        total = ops.average_pool(x * observed, window, window, padding="same")
-        share = ops.average_pool(observed, window, window, padding="same")
-        return total / ops.maximum(share, 1 / math.prod(window))
+            observed = ops.ones((1, *x.shape[1:3], 1), x.dtype)
+        return ops.maximum(self._over_cells(observed, ops.sum, 0.0), 1.0)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs."""
@@ -116,11 +126,12 @@ class LocalMoments(_Cells):
             missing = ops.isnan(x)
             observed = ops.cast(~missing, x.dtype)
             x, lowest = ops.where(missing, 0.0, x), ops.where(missing, -1e9, x)
-        mean, square = self._mean(x, observed), self._mean(x * x, observed)
+        n_places = self._n_places(x, observed)
+        mean = self._over_cells(x, ops.sum, 0.0) / n_places
+        square = self._over_cells(x * x, ops.sum, 0.0) / n_places
         deviation = ops.sqrt(ops.maximum(square - ops.square(mean), 0.0))
         spread = ops.log(deviation + SMALLEST_DEVIATION) + 1.5
-        window = self._window(x)
-        top = ops.max_pool(lowest, window, window, padding="same")
+        top = self._over_cells(lowest, ops.max, -1e9)
         top = ops.where(top > -1e8, top, 0.0)
         found = ops.concatenate([mean, spread, top], axis=-1)
         return ops.reshape(found, (-1, math.prod(found.shape[1:])))
@@ -168,22 +179,25 @@ class OrientedGradients(_Cells):
 
     def call(self, x: Any) -> Any:
         """Return (batch, cells * 8)."""
-        x = ops.mean(x, axis=-1)
+        x = ops.mean(x, axis=-1, keepdims=True)
         down, right = _differences(x, 1), _differences(x, 2)
         observed = None
         if self.gaps:
             missing = ops.isnan(down) | ops.isnan(right)
-            observed = ops.cast(~missing, x.dtype)[..., None]
+            observed = ops.cast(~missing, x.dtype)
             down, right = (ops.where(missing, 0.0, d) for d in (down, right))
-        angles = 2 * np.pi * np.arange(self.N_DIRECTIONS // 2) / self.N_DIRECTIONS
-        cosine, sine = (f(angles).astype("float32") for f in (np.cos, np.sin))
-        along = right[..., None] * cosine + down[..., None] * sine
-        squared = ops.square(down) + ops.square(right) + 1e-12
-        sharp = along * along * along / squared[..., None]
-        # The other four directions are opposite to these.
-        sharp = ops.concatenate([ops.relu(sharp), ops.relu(-sharp)], axis=-1)
-        steep = self._mean(sharp, observed)
-        found = ops.log(steep + SMALLEST_GRADIENT) + 1.5
+        share = 1 / (ops.square(down) + ops.square(right) + 1e-12)
+        n_places = self._n_places(x, observed)
+        there, back = [], []  # every 45 degrees, and the opposite ways
+        half = 0.5**0.5
+        for along in (right, half * (right + down), down, half * (down - right)):
+            sharp = along * along * along * share
+            both = self._over_cells(ops.abs(sharp), ops.sum, 0.0)
+            rest = self._over_cells(sharp, ops.sum, 0.0)
+            there.append((both + rest) / 2)
+            back.append((both - rest) / 2)
+        steep = ops.concatenate(there + back, axis=-1) / n_places
+        found = ops.log(ops.maximum(steep, 0.0) + SMALLEST_GRADIENT) + 1.5
         return ops.reshape(found, (-1, math.prod(found.shape[1:])))
 
     def compute_output_shape(self, x_shape: Shape) -> Shape:
@@ -199,8 +213,13 @@ def _differences(x: Any, axis: int) -> Any:
     return behind - ops.concatenate([first, start], axis=axis)
 
 
+def _grid(shape: Shape, cells: Sequence[int]) -> list[tuple[int, int]]:
+    """Tell how many cells there are along height and width, and of how many places."""
+    sizes = [size or 1 for size in shape[1:3]]
+    windows = [-(-size // n) for size, n in zip(sizes, cells, strict=True)]
+    return [(-(-s // w), w) for s, w in zip(sizes, windows, strict=True)]
+
+
 def _n_cells(x_shape: Shape, cells: Sequence[int]) -> int:
     """Count the cells that an image of this shape is cut into."""
-    sizes = [size or 1 for size in x_shape[1:3]]
-    windows = [-(-size // n) for size, n in zip(sizes, cells, strict=True)]
-    return math.prod(-(-s // w) for s, w in zip(sizes, windows, strict=True))
+    return math.prod(n for n, _ in _grid(x_shape, cells))
