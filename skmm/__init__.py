@@ -25,7 +25,14 @@ _HOME = {
     "available": "skmm._components",
     "clear_pool": "skmm.training",
 }
-_SUBPACKAGES = ("datasets", "encoders", "exceptions", "fusion", "modalities")
+_SUBPACKAGES = (
+    "datasets",
+    "encoders",
+    "exceptions",
+    "fusion",
+    "modalities",
+    "recipes",
+)
 
 __all__ = ["__version__", *_HOME]
 

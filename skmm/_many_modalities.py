@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import time
+import warnings
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -17,13 +20,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skmm import training
 from skmm._compat import Interval, StrOptions, seeded_build, take_rows
 from skmm._components import NestedParams, resolve
-from skmm._members import Unseen
+from skmm._members import Split, Unseen
 from skmm._network import multimodal_network, pooled_network
 from skmm._neural import NeuralEstimator
-from skmm._shares import choose_shares
+from skmm._shares import best_alone, choose_shares
 from skmm._validation import to_pandas
 from skmm.encoders._base import Encoder
 from skmm.encoders.pretrained import PretrainedEncoder
+from skmm.exceptions import FusionWarning, MissingModalityWarning
 from skmm.frame import ModalityFrame, ModalitySpec
 from skmm.fusion._base import Fusion
 from skmm.transformer import ModalityTransformer
@@ -31,6 +35,7 @@ from skmm.transformer import ModalityTransformer
 __all__ = ["ManyModalities"]
 
 ENSEMBLE_SIZE = 5  # ensemble_size="auto" on few rows
+KINDS = {"audio", "image", "tabular", "text", "timeseries", "vector"}
 MOST_ROWS = 30_000  # that are shared out
 WORK = 1_000_000_000  # effort that all its networks together may make
 LIGHT = 1200  # effort that any row is worth
@@ -57,6 +62,8 @@ class ManyModalities(NestedParams, NeuralEstimator):
             Interval(Integral, 1, None, closed="left"),
         ],
         "aux_weight": [Interval(Real, 0, None, closed="left")],
+        "pretrain_epochs": [Interval(Integral, 0, None, closed="left")],
+        "guard": ["boolean"],
         "modality_dropout": [Interval(Real, 0, 1, closed="left")],
     }
 
@@ -88,14 +95,17 @@ class ManyModalities(NestedParams, NeuralEstimator):
 
     def _components(self, frame: ModalityFrame) -> dict[str, Any]:
         given = dict(self.encoders or [])
-        unknown = set(given) - set(frame.names)
+        of_kind = {k: e for k, e in given.items() if k not in frame.names}
+        unknown = set(of_kind) - KINDS
         if unknown:
             raise ValueError(
                 f"encoders names the modality {sorted(unknown)[0]!r}, but the data "
                 f"have {frame.names}."
             )
         encoders = {
-            name: resolve("encoder", given.get(name, spec.encoder))
+            name: resolve(
+                "encoder", given.get(name, of_kind.get(spec.kind, spec.encoder))
+            )
             for name, spec in frame.specs.items()
         }
         for name, encoder in encoders.items():
@@ -118,8 +128,84 @@ class ManyModalities(NestedParams, NeuralEstimator):
         return fitted["encoders_"]
 
     def _loss(self, fitted: dict[str, Any]) -> training.Loss:
-        target = fitted["_target"]
-        return training.Loss(target.kind, target.sizes, float(self.aux_weight))
+        target, apart = fitted["_target"], fitted.get("_apart", False)
+        weight = 1.0 if apart else float(self.aux_weight)
+        return training.Loss(target.kind, target.sizes, weight, fused=not apart)
+
+    def _pretrained(
+        self, fitted: dict[str, Any], data: training.Data, seconds: float | None
+    ) -> list[NDArray] | None:
+        """Train each modality by its own head for some epochs, nothing joined."""
+        if not self.pretrain_epochs or len(fitted["_specs"]) == 1:
+            return None
+        if not self.aux_weight:
+            raise ValueError(
+                "pretrain_epochs trains the modalities' own heads, which aux_weight=0 "
+                "leaves out: set aux_weight above 0."
+            )
+        started, n_epochs = time.perf_counter(), self.pretrain_epochs
+        alone = {k: v for k, v in fitted.items() if k not in ("_key", "_rate")}
+        alone["_apart"], seed = True, fitted["_fit_seed"]
+        if seconds is not None:
+            seconds *= n_epochs / (n_epochs + self.epochs)
+        with self._borrow(alone, untrained=True) as program:
+            program.initialise(seed)
+            recipe = self._recipe(alone, program, data, seed, one_epoch=False)
+            recipe = replace(
+                recipe, epochs=n_epochs, schedule="constant", seconds=seconds
+            )
+            engine = self._chosen_engine(program, data, recipe)
+            training.train(program, data, recipe, engine=engine.name)
+            weights = program.get_weights()
+        report = fitted["fit_report_"]
+        report["seconds_training"] += time.perf_counter() - started
+        return weights
+
+    def _prepare(self, *args: Any) -> tuple[dict[str, Any], list[Split]]:
+        fitted, splits = super()._prepare(*args)
+        data, target = splits[0][0], fitted["_target"]
+        # Of several networks each trains on other rows, on all of them together.
+        rows = data.rows if len(splits) == 1 and data.rows is not None else slice(None)
+        y, weight = data.y[rows], data.weight[rows]
+        sums = np.append(target.sums(y, weight), weight.sum())
+        fitted["_sums"] = fitted.get("_sums", 0) + sums
+        if not self.guard:
+            fitted["_shares"] = np.eye(1, len(fitted["_shares"]))[0]
+        return fitted, splits
+
+    def _logits(
+        self,
+        X: Any,
+        temperature: float = 1.0,
+        modalities: Collection[str] | None = None,
+    ) -> NDArray:
+        """Pool the opinions on X; rows that have nothing get what most rows had."""
+        *arrays, present = self._read(X)
+        if modalities is not None:
+            present = present * self._chosen(modalities)
+        logits = self._pooled([*arrays, present], temperature)
+        nothing = np.flatnonzero(~present.any(axis=1))
+        if len(nothing):
+            logits[nothing] = self._target.prior(self._sums[:-1] / self._sums[-1])
+            if modalities is None or len(modalities):
+                of = list(self.encoders_) if modalities is None else list(modalities)
+                warnings.warn(
+                    f"{len(nothing)} of {len(logits)} rows have none of the "
+                    f"modalities {of}; what is predicted for them is what the training "
+                    "rows had on the whole.",
+                    MissingModalityWarning,
+                    stacklevel=4,
+                )
+        return logits
+
+    def _chosen(self, modalities: Collection[str]) -> NDArray:
+        """Say which modalities are named, (n_modalities,) float32."""
+        names = list(self.encoders_)
+        if isinstance(modalities, str) or not set(modalities) <= set(names):
+            raise ValueError(
+                f"modalities must be a list of any of {names}, got {modalities!r}."
+            )
+        return np.isin(names, list(modalities)).astype(np.float32)
 
     def _program_key(self, fitted: dict[str, Any]) -> Any:
         return training.program_key(
@@ -226,7 +312,11 @@ class ManyModalities(NestedParams, NeuralEstimator):
                 predicted = target.decode(logits[here])
                 scores[name] = float(self._metric(truth[here], predicted))
         opinions = opinions / found.get("temperature_", 1.0)
-        shares = choose_shares(target, opinions, rows.y, rows.weight)
+        shares = np.eye(1, len(opinions))[0]
+        if self.guard:
+            shares = choose_shares(target, opinions, rows.y, rows.weight)
+        else:
+            self._warn_if_worse(target, opinions[: 1 + len(names)], rows, names)
         aside = [names[m] for m in self._aside(fitted)]
         heard = [*names, "+".join(aside)] if aside else names
         return {
@@ -236,9 +326,26 @@ class ManyModalities(NestedParams, NeuralEstimator):
             "_shares": shares,
         }
 
+    def _warn_if_worse(
+        self, target: Any, opinions: NDArray, rows: training.Data, names: list[str]
+    ) -> None:
+        """Warn where one modality does better than all of them together."""
+        best, gain = best_alone(target, opinions, rows.y, rows.weight)
+        if gain > 0:
+            warnings.warn(
+                f"the modality {names[best]!r} alone does better than all of them "
+                f"together, on rows that were not trained on: its loss is lower by "
+                f"{gain:.3g}. Set guard=True, or leave other modalities out.",
+                FusionWarning,
+                stacklevel=7,
+            )
+
     @property
     def network_(self) -> Any:
-        """A `keras.Model` that decides as the estimator does, built at each access."""
+        """A `keras.Model` that decides as the estimator does, built at each access.
+
+        But for rows that have no modality at all, which it answers by itself.
+        """
         check_is_fitted(self)
         networks = [self._network_of(weights).model for weights in self._weights]
         if len(networks) == 1 and self._shares[0] == 1:

@@ -103,7 +103,7 @@ class Members:
         histories: list[training.History] = []
         seen: list[Unseen] = []
         for i, split in enumerate(splits):
-            started = time.perf_counter()
+            started = began = time.perf_counter()
             if i and limit is not None and started + took > fit_started + limit:
                 break  # rather fewer networks than worse ones
             if i > 1 and not resume and n_epochs + n_epochs / i / 2 > affordable:
@@ -111,8 +111,13 @@ class Members:
             if self.verbose and len(splits) > 1:
                 print(f"network {i + 1} of {len(splits)}")
             fitted["_fit_seed"] = seed + i
+            left = None if limit is None else limit - (started - fit_started)
+            start = None
+            if not (resume or one_epoch):
+                start = self._pretrained(fitted, split[0], left)
+                began = time.perf_counter()
             with self._borrow(fitted, untrained=not resume) as program:
-                _begin(program, seed + i, past[i] if resume else None)
+                _begin(program, seed + i, past[i] if resume else None, start)
                 built = time.perf_counter()
                 recipe = self._recipe(fitted, program, split[0], seed + i, one_epoch)
                 if limit is not None:
@@ -125,13 +130,19 @@ class Members:
             histories.append(history)
             n_epochs += len(history["loss"])
             took = time.perf_counter() - started
-            fitted["fit_report_"]["seconds_building"] += built - started
+            fitted["fit_report_"]["seconds_building"] += built - began
         fitted["_fit_seed"] = seed
         before, history = fitted["history_"], _mean_history(histories)
         fitted["history_"] = {k: before.get(k, []) + v for k, v in history.items()}
         fitted["n_epochs_"] += len(history["loss"])
         if seen:
             fitted.update(self._judge(fitted, _joined(seen)))
+
+    def _pretrained(
+        self, fitted: dict[str, Any], data: training.Data, seconds: float | None
+    ) -> list[NDArray] | None:
+        """Give the weights that a network starts with; None for random ones."""
+        return None
 
     def _train_one(
         self,
@@ -146,11 +157,7 @@ class Members:
         started = time.perf_counter()
         data, held_out = split
         callbacks = self._keras_callbacks()
-        size = min(recipe.batch_size, data.n_rows)
-        n_steps = recipe.epochs * math.ceil(data.n_rows / size)
-        engine = training.choose_engine(
-            program.network, n_steps, size, self.engine, callbacks, recipe.seconds
-        )
+        engine = self._chosen_engine(program, data, recipe, callbacks)
         if self.verbose:
             print(f"engine {engine.name}: {engine.reason}")
         history = training.train(
@@ -166,6 +173,19 @@ class Members:
         report.update(engine=engine.name, reason=engine.reason)
         report["seconds_training"] += time.perf_counter() - started
         return history
+
+    def _chosen_engine(
+        self,
+        program: training.Program,
+        data: training.Data,
+        recipe: training.Recipe,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> Any:
+        size = min(recipe.batch_size, data.n_rows)
+        n_steps = recipe.epochs * math.ceil(data.n_rows / size)
+        return training.choose_engine(
+            program.network, n_steps, size, self.engine, callbacks, recipe.seconds
+        )
 
     def _keep(
         self, fitted: dict[str, Any], program: training.Program, optimizer: bool
@@ -259,10 +279,17 @@ def fused_opinion(program: training.Program, arrays: Sequence[NDArray]) -> NDArr
     return logits[np.newaxis]
 
 
-def _begin(program: training.Program, seed: int, past: tuple[Any, Any] | None) -> None:
+def _begin(
+    program: training.Program,
+    seed: int,
+    past: tuple[Any, Any] | None,
+    start: list[NDArray] | None,
+) -> None:
     """Put a program to its start, or to where a network was left."""
     if past is None:
         program.initialise(seed)
+        if start is not None:
+            program.set_weights(start)
         return
     weights, state = past
     program.set_weights(weights)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -15,9 +15,10 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from skmm import training
 from skmm.encoders._base import Encoder
 from skmm.frame import ModalitySpec
-from skmm.fusion._base import Fusion
+from skmm.fusion._base import Fusion, TokenFusion
 from skmm.layers import AbsentEmbedding, OpinionPool
 
 __all__ = [
@@ -195,16 +196,23 @@ def multimodal_network(
     kept = present
     if modality_dropout and len(specs) > 1:
         kept = ModalityDropout(modality_dropout, name="modality_dropout")(present)
-    embeddings, decisions, own = [], [], []
-    for m, (x, spec, encoder) in enumerate(zip(inputs, specs, encoders, strict=True)):
-        embedding = encoder.encode(x, spec)
+    embeddings, tokens, decisions, own = [], [], [], []
+    encode = _encodings(encoders, specs, fusion)
+    for m, (x, spec) in enumerate(zip(inputs, specs, strict=True)):
+        embedding, places, observed = encode[m](x)
         absent = AbsentEmbedding(m, name=f"{spec.name}_absent")
         embeddings.append(absent(embedding, kept))
+        if isinstance(fusion, TokenFusion):
+            tokens.append(_tokens(absent, embedding, places, observed, kept))
         if unimodal or fusion.produces_logits:
             head = keras.layers.Dense(n_outputs, name=f"{spec.name}_logits")
             decisions.append(head(embeddings[-1]))
             own.append(head(absent(embedding, present)))
-    fused = fusion.fuse(embeddings, kept, decisions)
+    if isinstance(fusion, TokenFusion):
+        seen = [observed for _, observed in tokens]
+        fused = fusion.fuse_tokens([x for x, _ in tokens], seen, kept)
+    else:
+        fused = fusion.fuse(embeddings, kept, decisions)
     if fusion.produces_logits:
         outputs = {"logits": fused, "embedding": _join(embeddings)}
     else:
@@ -228,6 +236,51 @@ def multimodal_network(
         some = ops.any(here > 0, axis=1, keepdims=True)
         outputs["aside"] = ops.where(some, logits, stand_in)
     return keras.Model([*inputs, present], outputs)
+
+
+def _encodings(
+    encoders: Sequence[Encoder], specs: Sequence[ModalitySpec], fusion: Fusion
+) -> list[Callable[[Any], tuple[Any, Any, Any]]]:
+    """Say how each input becomes an embedding, places and a mask of them.
+
+    Modalities that are alike are encoded by one network, where the fusion asks for it.
+    """
+    shared: dict[Any, keras.Model] = {}
+
+    def encoding(encoder: Encoder, spec: ModalitySpec) -> Callable:
+        if isinstance(fusion, TokenFusion):
+            return lambda x: encoder.encode_tokens(x, spec)
+        if not fusion.shares_encoders:
+            return lambda x: (encoder.encode(x, spec), None, None)
+        codes = spec.vocabulary_size or spec.cardinalities  # mean nothing elsewhere
+        named = spec if codes else dataclasses.replace(spec, name="")
+        key = training.program_key([named], [encoder], encoder.get_params(deep=False))
+        if key not in shared:
+            x = keras.Input(spec.shape, dtype=spec.dtype, name=spec.name)
+            name = f"{spec.name}_shared"
+            shared[key] = keras.Model(x, encoder.encode(x, spec), name=name)
+        return lambda x, network=shared[key]: (network(x), None, None)
+
+    return [encoding(e, s) for e, s in zip(encoders, specs, strict=True)]
+
+
+def _tokens(
+    absent: AbsentEmbedding, embedding: Any, places: Any, observed: Any, present: Any
+) -> tuple[Any, Any]:
+    """Lay the embedding before the places, and replace all of an absent modality's."""
+    units = embedding.shape[-1]
+    tokens = keras.ops.expand_dims(embedding, 1)
+    here = present[:, absent.index : absent.index + 1] > 0
+    seen = ops.ones_like(here)
+    if places is not None:
+        if places.shape[-1] != units:
+            dense = keras.layers.Dense(units, name=f"fusion_places_{absent.index}")
+            places = dense(places)
+        tokens = ops.concatenate([tokens, places], axis=1)
+        if observed is None:
+            observed = ops.ones_like(places[..., 0], dtype="bool")
+        seen = ops.concatenate([seen, observed & here], axis=1)
+    return absent(tokens, present), seen
 
 
 def pooled_network(

@@ -283,7 +283,7 @@ class NeuralEstimator(
     def _resumed(self, frame: ModalityFrame) -> dict[str, Any]:
         """Collect the attributes of the last fit; forget steps of another optimizer."""
         check_specs(frame, self._specs, type(self).__name__)
-        private = {"_target", "_fit_seed", "_weights", "_shares"}
+        private = {"_target", "_fit_seed", "_weights", "_shares", "_sums"}
         private.update(self._stays_behind)
         fitted = {
             name: value
@@ -325,10 +325,13 @@ class NeuralEstimator(
 
     def _logits(self, X: Any, temperature: float = 1.0) -> NDArray:
         """Pool the opinions of all networks on X."""
+        return self._pooled(self._read(X), temperature)
+
+    def _pooled(self, arrays: list[NDArray], temperature: float) -> NDArray:
         several = self._shares[0] < 1
         hear = self._opinions if several else fused_opinion
         shares = self._shares if several else np.ones(1)
-        opinions = np.concatenate(self._run(self._read(X), hear)) / temperature
+        opinions = np.concatenate(self._run(arrays, hear)) / temperature
         shares = np.tile(shares, len(self._weights)) / len(self._weights)
         heard = np.flatnonzero(shares)
         return self._target.pool(opinions[heard], shares[heard])

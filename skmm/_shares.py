@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from skmm._targets import ClassTarget, NumberTarget
 
-__all__ = ["choose_shares"]
+__all__ = ["best_alone", "choose_shares"]
 
 N_VOTES = 25
 TOLERANCE = 1e-6  # of the loss: rounding is no reason
@@ -53,6 +53,41 @@ def choose_shares(
         if min(losses) < lowest * (1 - TOLERANCE):
             best, lowest = votes, min(losses)
     return best / best.sum()
+
+
+def best_alone(
+    target: ClassTarget | NumberTarget,
+    opinions: NDArray,
+    codes: NDArray,
+    weight: NDArray,
+) -> tuple[int, float]:
+    """Tell which opinion does better than the first one, and by how much.
+
+    Parameters
+    ----------
+    target : ClassTarget or NumberTarget
+        What the opinions are about.
+    opinions : ndarray of shape (n_opinions, n_samples, n_logits)
+        On rows that no opinion was learned from; 2 or more.
+    codes : ndarray of shape (n_samples, n_outputs)
+        Their encoded target.
+    weight : ndarray of shape (n_samples,)
+        Their weights.
+
+    Returns
+    -------
+    best : int
+        Which of the others has the lowest loss, counted from 0.
+    gain : float
+        By how much its mean loss is lower than the first one's; 0 unless that is more
+        than two standard errors.
+    """
+    losses = np.stack([target.losses(logits, codes) for logits in opinions])
+    best = int(np.argmin(losses[1:] @ weight))
+    gains, share = losses[0] - losses[1 + best], weight / weight.sum()
+    gain = float(gains @ share)
+    error = float(np.sqrt(np.sum(np.square(share * (gains - gain)))))
+    return best, gain if gain > 2 * error else 0.0
 
 
 def _loss(

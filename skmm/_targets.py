@@ -97,6 +97,22 @@ class ClassTarget:
         flat = len(columns) == 1 and self.kind != "multilabel"
         return columns[0] if flat else np.stack(columns, axis=1)
 
+    def sums(self, codes: NDArray, weight: NDArray) -> NDArray:
+        """Weigh the rows of each class, (n_logits,); those of the second of two."""
+        if self.kind in ("binary", "multilabel"):
+            return weight @ codes
+        counts = [
+            np.bincount(code.astype(int), weight, len(labels))
+            for code, labels in zip(codes.T, self.classes, strict=True)
+        ]
+        return np.concatenate(counts)
+
+    def prior(self, shares: NDArray) -> NDArray:
+        """Give the logits of these shares of the classes, as `sums` orders them."""
+        shares = np.clip(shares, 1e-9, 1 - 1e-9)
+        odds = 1 - shares if self.kind in ("binary", "multilabel") else 1.0
+        return np.log(shares / odds)
+
     def blocks(self, logits: NDArray) -> list[NDArray]:
         """Split logits by output; a binary output's two logits become one."""
         if self.kind == "binary" and logits.shape[1] == 2:
@@ -243,6 +259,14 @@ class NumberTarget:
                 f"{len(self.mean)}."
             )
         return ((columns - self.mean) / self.scale).astype(np.float32)
+
+    def sums(self, codes: NDArray, weight: NDArray) -> NDArray:
+        """Sum the standardised numbers by weight, (n_outputs,)."""
+        return weight @ codes
+
+    def prior(self, means: NDArray) -> NDArray:
+        """Give the outputs that predict these means."""
+        return means
 
     def losses(self, outputs: NDArray, codes: NDArray) -> NDArray:
         """Squared error of each row, as `skmm.training.Loss` has it."""

@@ -68,6 +68,11 @@ class _Trains(NeuralEstimator):
             X, y, sample_weight, (X_val, y_val, sample_weight_val), resume=resume
         )
 
+    def _target_of(self, X: Any, method: str, **options: Any) -> Any:
+        check_is_fitted(self)
+        logits = self._logits(X, getattr(self, "temperature_", 1.0), **options)
+        return getattr(self._target, method)(logits)
+
 
 class NeuralClassifier(ClassifierMixin, _Trains):
     """A classifier around one network."""
@@ -199,10 +204,6 @@ class NeuralClassifier(ClassifierMixin, _Trains):
         """
         return self._target_of(X, "decode")
 
-    def _target_of(self, X: Any, method: str) -> Any:
-        check_is_fitted(self)
-        return getattr(self._target, method)(self._logits(X, self.temperature_))
-
     def _splits(self, y: NDArray, given: bool, one_epoch: bool, resume: bool) -> Any:
         splits = super()._splits(y, given, one_epoch, resume)
         if self.calibrate is not None and not given and splits[0][1] is None:
@@ -286,5 +287,4 @@ class NeuralRegressor(RegressorMixin, _Trains):
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs), float64
         """
-        check_is_fitted(self)
-        return self._target.decode(self._logits(X))
+        return self._target_of(X, "decode")

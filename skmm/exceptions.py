@@ -3,6 +3,7 @@
 __all__ = [
     "CellError",
     "CellTypeError",
+    "FusionWarning",
     "MissingModalityWarning",
     "ModalityError",
 ]
@@ -57,4 +58,8 @@ class CellTypeError(CellError, TypeError):
 
 
 class MissingModalityWarning(UserWarning):
-    """Cells could not be read and their modality was marked absent."""
+    """A modality was marked absent as it could not be read, or rows have none."""
+
+
+class FusionWarning(UserWarning):
+    """All modalities together predict worse than one of them alone."""

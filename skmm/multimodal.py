@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 from skmm._compat import StrOptions
 from skmm._many_modalities import ManyModalities
-from skmm._tasks import NeuralClassifier, NeuralRegressor
+from skmm._subsets import SubsetClassifier, SubsetRegressor
 
 __all__ = ["MultimodalClassifier", "MultimodalRegressor"]
 
 
-class MultimodalClassifier(ManyModalities, NeuralClassifier):
+class MultimodalClassifier(SubsetClassifier):
     r"""Classify rows of several modalities, straight from a dataframe.
 
     .. math:: p(y \mid x) = \mathrm{softmax}(W\, f(e_1(x_1), \dots, e_M(x_M), a) + b)
@@ -32,8 +32,9 @@ class MultimodalClassifier(ManyModalities, NeuralClassifier):
         transformer, cloned, brings its `on_error`, `n_jobs` and `feature_names`. Not
         used for a `ModalityFrame`.
     encoders : list of (name, encoder) or None, default=None
-        Encoders for the modalities of these names: a key of ``available("encoder")``
-        or an `Encoder`. Every other modality has the encoder that suits its kind.
+        Encoders for the modalities of these names, or of these kinds: a key of
+        ``available("encoder")`` or an `Encoder`. What is the name of a modality is no
+        kind. Every other modality has the encoder that suits it.
     fusion : str or Fusion, default="gated"
         How embeddings are joined: a key of ``available("fusion")`` or a `Fusion`.
     ensemble_size : int or "auto", default="auto"
@@ -45,6 +46,16 @@ class MultimodalClassifier(ManyModalities, NeuralClassifier):
         `early_stopping` or `X_val`.
     aux_weight : float, default=0.5
         Weight of the modalities' own losses; 0 trains the fused network alone.
+    pretrain_epochs : int, default=0
+        Epochs in which each modality is trained by its own head alone, before all are
+        trained together; not in `partial_fit`, and not in ``history_``. They have their
+        part of `time_limit`.
+    guard : bool, default=True
+        Whether the modalities' own heads, and the second network, get a share of the
+        decision, up to 24 of 25 parts, where that predicts better on rows that were not
+        trained on; ``decision_weights_`` tells. If not, a `FusionWarning` says where
+        one modality alone does better on them than all together. It takes `aux_weight`
+        above 0, and rows that are set apart or given.
     modality_dropout : float, default=0.1
         Probability, in training, that a modality is taken for absent; from 0 to below
         1. One modality always stays.
@@ -176,6 +187,8 @@ class MultimodalClassifier(ManyModalities, NeuralClassifier):
         fusion: Any = "gated",
         ensemble_size: int | str = "auto",
         aux_weight: float = 0.5,
+        pretrain_epochs: int = 0,
+        guard: bool = True,
         modality_dropout: float = 0.1,
         optimizer: Any = "adamw",
         learning_rate: float = 0.002,
@@ -200,6 +213,8 @@ class MultimodalClassifier(ManyModalities, NeuralClassifier):
         self.fusion = fusion
         self.ensemble_size = ensemble_size
         self.aux_weight = aux_weight
+        self.pretrain_epochs = pretrain_epochs
+        self.guard = guard
         self.modality_dropout = modality_dropout
         self.optimizer = optimizer
         self.learning_rate = learning_rate
@@ -220,7 +235,7 @@ class MultimodalClassifier(ManyModalities, NeuralClassifier):
         self.verbose = verbose
 
 
-class MultimodalRegressor(ManyModalities, NeuralRegressor):
+class MultimodalRegressor(SubsetRegressor):
     r"""Predict numbers from rows of several modalities, straight from a dataframe.
 
     .. math:: \hat y = \mu + \sigma\, (W\, f(e_1(x_1), \dots, e_M(x_M), a) + b)
@@ -240,8 +255,9 @@ class MultimodalRegressor(ManyModalities, NeuralRegressor):
         transformer, cloned, brings its `on_error`, `n_jobs` and `feature_names`. Not
         used for a `ModalityFrame`.
     encoders : list of (name, encoder) or None, default=None
-        Encoders for the modalities of these names: a key of ``available("encoder")``
-        or an `Encoder`. Every other modality has the encoder that suits its kind.
+        Encoders for the modalities of these names, or of these kinds: a key of
+        ``available("encoder")`` or an `Encoder`. What is the name of a modality is no
+        kind. Every other modality has the encoder that suits it.
     fusion : str or Fusion, default="gated"
         How embeddings are joined: a key of ``available("fusion")`` or a `Fusion`.
     ensemble_size : int or "auto", default="auto"
@@ -253,6 +269,16 @@ class MultimodalRegressor(ManyModalities, NeuralRegressor):
         `early_stopping` or `X_val`.
     aux_weight : float, default=0.5
         Weight of the modalities' own losses; 0 trains the fused network alone.
+    pretrain_epochs : int, default=0
+        Epochs in which each modality is trained by its own head alone, before all are
+        trained together; not in `partial_fit`, and not in ``history_``. They have their
+        part of `time_limit`.
+    guard : bool, default=True
+        Whether the modalities' own heads, and the second network, get a share of the
+        decision, up to 24 of 25 parts, where that predicts better on rows that were not
+        trained on; ``decision_weights_`` tells. If not, a `FusionWarning` says where
+        one modality alone does better on them than all together. It takes `aux_weight`
+        above 0, and rows that are set apart or given.
     modality_dropout : float, default=0.1
         Probability, in training, that a modality is taken for absent; from 0 to below
         1. One modality always stays.
@@ -366,6 +392,8 @@ class MultimodalRegressor(ManyModalities, NeuralRegressor):
         fusion: Any = "gated",
         ensemble_size: int | str = "auto",
         aux_weight: float = 0.5,
+        pretrain_epochs: int = 0,
+        guard: bool = True,
         modality_dropout: float = 0.1,
         optimizer: Any = "adamw",
         learning_rate: float = 0.002,
@@ -388,6 +416,8 @@ class MultimodalRegressor(ManyModalities, NeuralRegressor):
         self.fusion = fusion
         self.ensemble_size = ensemble_size
         self.aux_weight = aux_weight
+        self.pretrain_epochs = pretrain_epochs
+        self.guard = guard
         self.modality_dropout = modality_dropout
         self.optimizer = optimizer
         self.learning_rate = learning_rate

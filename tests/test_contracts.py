@@ -12,7 +12,9 @@ from sklearn.base import clone
 
 from skmm import ModalitySpec, available, training
 from skmm._components import component_class, resolve
+from skmm.encoders._base import TokenEncoder
 from skmm.exceptions import ModalityError
+from skmm.fusion._base import TokenFusion
 from skmm.layers import AbsentEmbedding
 
 ENCODERS = available("encoder")
@@ -37,6 +39,7 @@ N_ROWS = 6
 ABSENT = 4  # a row that has no such modality: zeros
 GAPS = 2  # a row that has it, with gaps
 WIDTHS = (4, 7, 5)  # of the embeddings that a fusion joins
+N_TOKENS = 3  # of each modality, where it joins tokens
 N_OUTPUTS = 3
 
 
@@ -124,13 +127,22 @@ def joining(key: str, n_modalities: int) -> keras.Model:
     """Embeddings, of which absent ones are replaced, through a fusion."""
     keras.utils.set_random_seed(0)
     fusion = resolve("fusion", key)
-    inputs = [keras.Input((d,), name=f"h{m}") for m, d in enumerate(WIDTHS)]
+    fuses_tokens = isinstance(fusion, TokenFusion)
+    places = (N_TOKENS,) if fuses_tokens else ()
+    inputs = [keras.Input((*places, d), name=f"h{m}") for m, d in enumerate(WIDTHS)]
     inputs = inputs[:n_modalities]
     present = keras.Input((n_modalities,), name="present")
     embeddings = [
         AbsentEmbedding(m, absent_initializer="normal", name=f"absent{m}")(h, present)
         for m, h in enumerate(inputs)
     ]
+    if fuses_tokens:
+        here = [present[:, m : m + 1] > 0 for m in range(n_modalities)]
+        rest = [keras.ops.repeat(h, N_TOKENS - 1, axis=1) for h in here]
+        pairs = zip(here, rest, strict=True)
+        seen = [keras.ops.concatenate([keras.ops.ones_like(h), r], 1) for h, r in pairs]
+        fused = fusion.fuse_tokens(embeddings, seen, present)
+        return keras.Model([*inputs, present], fused)
     logits = [
         keras.layers.Dense(N_OUTPUTS, name=f"logits{m}")(h)
         for m, h in enumerate(embeddings)
@@ -138,14 +150,21 @@ def joining(key: str, n_modalities: int) -> keras.Model:
     return keras.Model([*inputs, present], fusion.fuse(embeddings, present, logits))
 
 
-def embeddings(n_modalities: int) -> list[np.ndarray]:
+def embeddings(key: str, n_modalities: int) -> list[np.ndarray]:
     """Embeddings of N_ROWS rows and which are present: all, one, none, ..."""
     rng = np.random.default_rng(1)
-    values = [rng.normal(size=(N_ROWS, d)).astype("float32") for d in WIDTHS]
+    tokens = issubclass(component_class("fusion", key), TokenFusion)
+    places = (N_TOKENS,) if tokens else ()
+    values = [rng.normal(size=(N_ROWS, *places, d)).astype("float32") for d in WIDTHS]
     present = np.array(
         [[1, 1, 1], [1, 0, 0], [0, 1, 0], [0, 1, 1], [0, 0, 0], [1, 0, 1]], "float32"
     )
     return [*values[:n_modalities], present[:, :n_modalities]]
+
+
+def column(present: np.ndarray, m: int, like: np.ndarray) -> np.ndarray:
+    """Which rows have the m-th modality, to be laid over an array of them."""
+    return present[:, m].reshape(-1, *(1,) * (like.ndim - 1))
 
 
 def gradients(network: keras.Model, inputs) -> dict[str, np.ndarray]:
@@ -186,7 +205,16 @@ def assert_redrawable(network: keras.Model) -> None:
 def test_discovery_finds_the_core_components():
     core = {"cnn", "embedding_bag", "mlp", "rnn", "text_cnn", "transformer"}
     assert core <= set(ENCODERS)
-    assert {"concat", "gated", "late", "mean"} <= set(FUSIONS)
+    parallel = {"concat", "mean", "max", "gated", "bilinear", "low_rank", "tensor"}
+    parallel |= {"late", "product_of_experts", "mixture_of_experts"}
+    families = {
+        "parallel": parallel,
+        "serial": {"film", "siamese", "chain_graph"},
+        "hybrid": {"attention", "bottleneck", "graph", "late_plus_joint"},
+    }
+    for family, keys in families.items():
+        found = {k for k in FUSIONS if component_class("fusion", k).family == family}
+        assert keys <= found
 
 
 @pytest.mark.parametrize(("kind", "key"), COMPONENTS)
@@ -321,12 +349,39 @@ def test_values_of_an_absent_row_change_nothing(key, name):
     assert np.any(expected[ABSENT])
 
 
+@each_encoding
+def test_places_are_shown_beside_the_embedding(key, name):
+    encoder, spec, x = make("encoder", key), SPECS[name], given(key, name)
+    keras.utils.set_random_seed(0)
+    encoder = encoder.settled(spec)
+    _, prepared = encoder.prepare(rows(spec), np.ones(N_ROWS, bool), spec)
+    tensor = keras.Input(prepared.shape, dtype=prepared.dtype, name="m")
+    embedding, places, observed = encoder.encode_tokens(tensor, prepared)
+    shown = {"embedding": embedding, "places": places, "observed": observed}
+    shown = {k: y for k, y in shown.items() if y is not None}
+    assert isinstance(encoder, TokenEncoder) or len(shown) == 1
+    network = keras.Model(tensor, shown)
+    network.set_weights(encoding(key, name).get_weights())
+    found = {k: np.asarray(y) for k, y in network(x).items()}
+    expected = encoding(key, name)(x)
+    np.testing.assert_allclose(found["embedding"], expected, atol=2e-5)
+    if places is None:
+        return
+    places = found["places"]
+    assert places.ndim == 3 and len(places) == N_ROWS and places.shape[1] <= 64
+    seen = found.get("observed", np.ones(places.shape[:2], bool))
+    assert seen.dtype == bool and seen.shape == places.shape[:2]
+    assert np.isfinite(places[seen]).all()
+    assert seen[0].all()  # a row without gaps
+    assert seen[GAPS].any() and ("observed" not in found or not seen[GAPS].all())
+
+
 @pytest.mark.parametrize("n_modalities", [1, 3])
 @pytest.mark.parametrize("key", FUSIONS)
 def test_a_fusion_gives_one_finite_vector(key, n_modalities):
     fusion = resolve("fusion", key)
     width = N_OUTPUTS if fusion.produces_logits else fusion.units
-    fused = joining(key, n_modalities)(embeddings(n_modalities))
+    fused = joining(key, n_modalities)(embeddings(key, n_modalities))
     assert fused.shape == (N_ROWS, width)
     assert fused.dtype == "float32"
     assert np.isfinite(fused).all()
@@ -334,7 +389,7 @@ def test_a_fusion_gives_one_finite_vector(key, n_modalities):
 
 @pytest.mark.parametrize("key", FUSIONS)
 def test_every_weight_of_a_fusion_learns(key):
-    found = gradients(joining(key, 3), embeddings(3))
+    found = gradients(joining(key, 3), embeddings(key, 3))
     own = {path: g for path, g in found.items() if path.startswith("fusion_")}
     assert_all_learn(own or found)
 
@@ -346,7 +401,7 @@ def test_every_weight_of_a_fusion_can_be_drawn_anew(key):
 
 @pytest.mark.parametrize("key", FUSIONS)
 def test_a_fused_row_depends_on_that_row_alone(key):
-    network, inputs = joining(key, 3), embeddings(3)
+    network, inputs = joining(key, 3), embeddings(key, 3)
     order = np.random.default_rng(3).permutation(N_ROWS)
     expected = np.asarray(network(inputs))
     fused = network([x[order] for x in inputs])
@@ -356,11 +411,11 @@ def test_a_fused_row_depends_on_that_row_alone(key):
 @pytest.mark.parametrize("value", [7.0, np.nan, np.inf])
 @pytest.mark.parametrize("key", FUSIONS)
 def test_an_absent_embedding_changes_nothing(key, value):
-    network, inputs = joining(key, 3), embeddings(3)
+    network, inputs = joining(key, 3), embeddings(key, 3)
     expected = network(inputs)
     present = inputs[-1]
     changed = [
-        np.where(present[:, m : m + 1] > 0, h, np.float32(value))
+        np.where(column(present, m, h) > 0, h, np.float32(value))
         for m, h in enumerate(inputs[:-1])
     ]
     np.testing.assert_array_equal(network([*changed, present]), expected)
@@ -368,7 +423,7 @@ def test_an_absent_embedding_changes_nothing(key, value):
 
 @pytest.mark.parametrize("key", FUSIONS)
 def test_a_present_embedding_changes_something(key):
-    network, inputs = joining(key, 3), embeddings(3)
+    network, inputs = joining(key, 3), embeddings(key, 3)
     expected = np.asarray(network(inputs))
     for m in range(3):
         changed = list(inputs)
@@ -382,7 +437,7 @@ def test_a_fusion_keeps_nothing_and_is_serialisable(key):
     fusion = resolve("fusion", key)
     assert len(pickle.dumps(fusion)) < 1000
     assert vars(fusion) == fusion.get_params()
-    network, inputs = joining(key, 3), embeddings(3)
+    network, inputs = joining(key, 3), embeddings(key, 3)
     copy = keras.Model.from_config(network.get_config())
     copy.set_weights(network.get_weights())
     np.testing.assert_array_equal(copy(inputs), network(inputs))
@@ -391,7 +446,16 @@ def test_a_fusion_keeps_nothing_and_is_serialisable(key):
 
 
 @pytest.mark.parametrize("key", FUSIONS)
+def test_a_fusion_of_embeddings_is_made_of_layers(key):
+    """A loose operation would keep XLA away, which knows layers alone."""
+    if issubclass(component_class("fusion", key), TokenFusion):
+        return
+    operations = joining(key, 3).operations
+    assert all(isinstance(o, keras.layers.Layer) for o in operations)
+
+
+@pytest.mark.parametrize("key", FUSIONS)
 def test_a_fusion_compiles_by_xla(key):
-    network, inputs = joining(key, 3), embeddings(3)
+    network, inputs = joining(key, 3), embeddings(key, 3)
     compiled = tf.function(lambda *x: network(list(x)), jit_compile=True)
     np.testing.assert_allclose(compiled(*inputs), network(inputs), atol=1e-5)

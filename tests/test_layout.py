@@ -24,7 +24,9 @@ LEVELS = (
     {"_calibration", "_members", "_shares"},
     {"_neural"},
     {"_many_modalities", "_one_modality", "_tasks"},
+    {"_subsets"},
     {"base", "multimodal"},
+    {"recipes"},
     {"skmm"},
 )
 LEVEL = {room: height for height, rooms in enumerate(LEVELS) for room in rooms}

@@ -1,7 +1,10 @@
 """Several networks: each on its part of the rows, and one decision of them all."""
 
 import time
+from dataclasses import replace
+from unittest.mock import patch
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +19,8 @@ from skmm import (
     training,
 )
 from skmm._members import _mean_history
+from skmm.exceptions import FusionWarning
+from skmm.fusion._base import Fusion
 
 RNG = np.random.default_rng(0)
 N = 120
@@ -290,3 +295,132 @@ def test_the_report_adds_the_networks_up(fitted, capsys):
     printed = capsys.readouterr().out
     assert "network 1 of 2" in printed
     assert "network 2 of 2" in printed
+
+
+def test_without_a_guard_the_fused_network_decides():
+    model = classifier(guard=False, ensemble_size=2).fit(X, Y)
+    assert set(model.decision_weights_.values()) == {0.0}
+    assert model.unimodal_scores_.keys() == {"table", "note"}
+    z = each(model)[:, 0, :, 0].astype(float)
+    expected = (1 / (1 + np.exp(-z))).mean(axis=0)
+    assert_allclose(model.predict_proba(X)[:, 1], expected, rtol=1e-6)
+
+
+def test_a_modality_that_does_better_alone_is_named_with_what_to_do():
+    """The fused network never sees the words; their own head does."""
+
+    class Deaf(Fusion):
+        def fuse(self, embeddings, present, logits):
+            return keras.layers.Dense(4, name="fusion_deaf")(embeddings[0])
+
+    frame = pd.DataFrame({"noise": RNG.normal(size=N), "words": X["words"].fillna("")})
+    y = (frame["words"] == "is so").to_numpy().astype(int)
+    modalities = [("table", "tabular", "noise"), ("note", "text", "words")]
+    settings = {"fusion": Deaf(), "ensemble_size": 2, "epochs": 40, "random_state": 0}
+    model = MultimodalClassifier(modalities, guard=False, **settings)
+    message = r"'note' alone does better.*guard=True"
+    with pytest.warns(FusionWarning, match=message) as caught:
+        model.fit(frame, y)
+    assert [w.filename for w in caught] == [__file__]
+    assert model.score(frame, y) < 0.8
+    guarded = MultimodalClassifier(modalities, **settings).fit(frame, y)
+    assert guarded.decision_weights_["note"] > 0.5
+    assert guarded.score(frame, y) == 1
+
+
+def test_modalities_may_be_trained_alone_first():
+    """Steps of the second part are too small to learn anything from."""
+    y = (X["a"].abs() > 0.7).to_numpy().astype(int)
+    settings = {"early_stopping": True, "ensemble_size": 1, "epochs": 1}
+    model = classifier(**settings, pretrain_epochs=30)
+    schedules = []
+
+    def watch(program, data, recipe, **options):
+        if not schedules:
+            recipe = replace(recipe, learning_rate=0.01)
+        schedules.append((recipe.schedule, recipe.epochs, options["engine"]))
+        return train(program, data, recipe, **options)
+
+    train = training.train
+    with patch("skmm.training.train", watch):
+        trained = clone(model).set_params(learning_rate=1e-9).fit(X, y)
+    assert [s[:2] for s in schedules] == [("constant", 30), ("cosine", 1)]
+    assert trained.unimodal_scores_["table"] > 0.9
+    assert trained.n_epochs_ == len(trained.history_["loss"]) == 1
+    without = clone(model).set_params(learning_rate=1e-9, pretrain_epochs=0).fit(X, y)
+    assert without.unimodal_scores_["table"] < 0.8
+    again = [clone(model).fit(X, y).predict_proba(X) for _ in range(2)]
+    assert_array_equal(*again)
+
+
+@pytest.mark.parametrize("engine", ["graph", "xla"])
+def test_training_alone_has_its_engine_and_its_part_of_the_time(engine):
+    model = classifier(pretrain_epochs=10**6, engine=engine, ensemble_size=1)
+    model.set_params(time_limit=60.0, early_stopping=False, epochs=10**6)
+    seen = []
+
+    def watch(program, data, recipe, **options):
+        seen.append((recipe.seconds, options["engine"]))
+        return train(program, data, replace(recipe, epochs=1), **options)
+
+    train = training.train
+    with patch("skmm.training.train", watch):
+        model.fit(X, Y)
+    (alone, first), (rest, second) = seen
+    assert first == second == engine
+    assert 0 < alone <= 30.0
+    assert rest is not None
+
+
+def test_one_epoch_is_one_epoch():
+    model = classifier(ensemble_size=1, pretrain_epochs=5)
+    with patch.object(type(model), "_pretrained") as pretrained:
+        model.partial_fit(X, Y)
+    pretrained.assert_not_called()
+
+
+def test_a_guard_that_is_taken_away_takes_the_shares_along():
+    model = classifier(ensemble_size=2, warm_start=True).fit(X, Y)
+    model._shares = np.array([0.2, 0.4, 0.4])
+    model.set_params(guard=False).partial_fit(X, Y)
+    assert_array_equal(model._shares, [1, 0, 0])
+
+
+def test_an_encoder_may_be_given_by_the_kind():
+    frame = pd.DataFrame({"one": X["words"], "two": X["words"]})
+    modalities = [("one", "text", "one"), ("text", "text", "two")]
+    settings = {"ensemble_size": 1, "epochs": 1}
+    model = MultimodalClassifier(modalities, encoders=[("text", "rnn")], **settings)
+    kinds = [type(e).__name__ for e in model.fit(frame, Y).encoders_.values()]
+    assert kinds == ["EmbeddingBagEncoder", "RNNEncoder"]  # "text" is a name here
+    by_kind = MultimodalClassifier(MODALITIES, encoders=[("text", "rnn")], **settings)
+    kinds = [type(e).__name__ for e in by_kind.fit(X, Y).encoders_.values()]
+    assert kinds == ["MLPEncoder", "RNNEncoder"]
+    by_kind.set_params(encoders=[("image", "cnn"), ("text", "rnn")]).fit(X, Y)
+    with pytest.raises(ValueError, match="encoders names the modality 'texts'"):
+        by_kind.set_params(encoders=[("texts", "rnn")]).fit(X, Y)
+
+
+def test_training_alone_leaves_what_joins_untouched():
+    model = classifier(ensemble_size=1, modality_dropout=0)
+    seen = {}
+
+    def watch(program, data, recipe, **options):
+        before = {w.path: w.numpy() for w in program.network.weights}
+        history = train(program, data, recipe, **options)
+        after = {w.path: w.numpy() for w in program.network.weights}
+        seen.setdefault("moved", {p for p in after if (after[p] != before[p]).any()})
+        return history
+
+    train = training.train
+    with patch("skmm.training.train", watch):
+        model.set_params(pretrain_epochs=2, weight_decay=0).fit(X, Y)
+    joined = {p for p in seen["moved"] if p.startswith(("fusion", "logits"))}
+    assert seen["moved"] and not joined
+
+
+def test_heads_that_are_left_out_cannot_be_trained_first():
+    model = classifier(pretrain_epochs=2, aux_weight=0)
+    with pytest.raises(ValueError, match=r"pretrain_epochs.*aux_weight above 0"):
+        model.fit(X, Y)
+    assert not hasattr(model, "classes_")

@@ -25,7 +25,12 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 
-from skmm import ModalityTransformer, MultimodalClassifier, MultimodalRegressor
+from skmm import (
+    ModalityTransformer,
+    MultimodalClassifier,
+    MultimodalRegressor,
+    available,
+)
 from skmm.datasets import make_multimodal_classification
 
 
@@ -86,6 +91,31 @@ def test_cross_validation_on_other_frames_gives_the_same_scores(model, mixed):
     np.testing.assert_array_equal(
         cross_val_score(pipeline, converted.to_arrow(), y, cv=2), expected
     )
+
+
+def test_one_grid_holds_every_fusion_and_another_their_parameters():
+    X, y = make_multimodal_classification(
+        30, modalities=("tabular", "text"), random_state=0, return_X_y=True
+    )
+    classifier = MultimodalClassifier(ensemble_size=1, epochs=1, random_state=0)
+    model = make_pipeline(ModalityTransformer(), classifier)
+    every = {"multimodalclassifier__fusion": available("fusion")}
+    settings = {"cv": 2, "refit": False, "error_score": "raise"}
+    found = GridSearchCV(model, every, **settings).fit(X, y).cv_results_
+    assert len(found["params"]) == len(available("fusion")) >= 17
+    assert np.isfinite(found["mean_test_score"]).all()
+    nested = [
+        {
+            "multimodalclassifier__fusion": ["low_rank"],
+            "multimodalclassifier__fusion__rank": [1, 3],
+        },
+        {
+            "multimodalclassifier__fusion": ["graph"],
+            "multimodalclassifier__fusion__layer": ["gcn", "gat"],
+        },
+    ]
+    found = GridSearchCV(model, nested, **settings).fit(X, y).cv_results_
+    assert np.isfinite(found["mean_test_score"]).all()
 
 
 def test_grid_search_over_fusion_and_a_modalitys_own_parameter(model, mixed):

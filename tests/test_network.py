@@ -1,5 +1,7 @@
 """Graphs from recipes, with room for the next fold."""
 
+from functools import cache
+
 import keras
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from skmm._network import (
     roomy,
     unimodal_network,
 )
+from skmm.encoders.cnn import CNNEncoder
 from skmm.frame import ModalitySpec
 
 TABLE = ModalitySpec("t", "tabular", (6,), "float32", "mlp", ("a",) * 6, 0, (3, 40))
@@ -102,6 +105,74 @@ def test_the_first_network_stands_in_where_the_second_has_nothing_to_read():
     out = network([table, text, present])
     assert_array_equal(out["aside"][0], out["logits"][0])
     assert not np.allclose(out["aside"][1:], out["logits"][1:])
+
+
+TOKEN_FUSIONS = ("attention", "bottleneck")
+PLACES = [
+    ModalitySpec("s", "timeseries", (24, 2), "float32", "cnn"),
+    ModalitySpec("n", "text", (9,), "int32", "rnn", None, 20),
+    ModalitySpec("v", "vector", (3,), "float32", "mlp"),
+]
+
+
+@cache
+def network_of_places(fusion):
+    keras.utils.set_random_seed(0)
+    encoders = [resolve("encoder", spec.encoder) for spec in PLACES]
+    return multimodal_network(PLACES, encoders, resolve("fusion", fusion), 2)
+
+
+def rows_of_places(seed=0):
+    rng = np.random.default_rng(seed)
+    series = rng.normal(size=(4, 24, 2)).astype("float32")
+    text = rng.integers(1, 20, (4, 9))
+    vector = rng.normal(size=(4, 3)).astype("float32")
+    present = np.array([[1, 1, 1], [0, 1, 1], [1, 0, 1], [0, 0, 0]], "float32")
+    return [series, text, vector, present]
+
+
+@pytest.mark.parametrize("fusion", TOKEN_FUSIONS)
+def test_places_reach_the_fusion(fusion):
+    network = network_of_places(fusion)
+    shown = {layer.name: layer.output.shape for layer in network.layers}
+    assert shown["fusion_token_0"] == (None, 1 + 3, 64)  # the embedding, then places
+    assert shown["fusion_token_1"] == (None, 1 + 9, 64)
+    assert shown["fusion_token_2"] == (None, 1, 64)
+
+
+@pytest.mark.parametrize("fusion", TOKEN_FUSIONS)
+def test_places_of_an_absent_modality_change_nothing(fusion):
+    network, given = network_of_places(fusion), rows_of_places()
+    present = given[-1]
+    other = [
+        np.where(present[:, m].reshape(-1, *(1,) * (x.ndim - 1)) > 0, x, y)
+        for m, (x, y) in enumerate(zip(given, rows_of_places(1), strict=True))
+        if m < 3
+    ]
+    expected = network(given)
+    found = network([*other, present])
+    assert_array_equal(found["logits"], expected["logits"])
+    assert_array_equal(found["unimodal"][1][1:2], expected["unimodal"][1][1:2])
+    assert np.isfinite(expected["logits"]).all()
+
+
+class Doubled(CNNEncoder):
+    """What a user makes of an encoder that shows its places."""
+
+    def encode(self, x, spec):
+        return 2 * super().encode(x, spec)
+
+
+@pytest.mark.parametrize("fusion", ["concat", "siamese"])
+def test_an_encoders_own_verb_is_heard(fusion):
+    spec = PLACES[0]
+    found = []
+    for encoder in (CNNEncoder(dropout=0), Doubled(dropout=0)):
+        keras.utils.set_random_seed(0)
+        network = multimodal_network([spec], [encoder], resolve("fusion", fusion), 2)
+        x, present = rows_of_places()[0], np.ones((4, 1), "float32")
+        found.append(keras.ops.convert_to_numpy(network([x, present])["logits"]))
+    assert not np.allclose(*found)
 
 
 def test_names_that_clash_or_are_no_names_are_mended():

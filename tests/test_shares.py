@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skmm._shares import choose_shares
+from skmm._shares import best_alone, choose_shares
 from skmm._targets import ClassTarget, NumberTarget
 
 N = 3000
@@ -70,3 +70,29 @@ def test_rows_count_by_their_weight():
     np.testing.assert_array_equal(
         choose_shares(target, opinions, codes, first_half), [1, 0, 0]
     )
+
+
+def test_the_best_of_the_others_is_told_with_what_it_gains():
+    target, opinions, codes = numbers()
+    best, gain = best_alone(target, opinions, codes, np.ones(N))
+    assert best == 0
+    assert gain == pytest.approx(1.0 - 0.25, abs=0.1)
+    swapped = opinions[[0, 2, 1]]
+    assert best_alone(target, swapped, codes, np.ones(N))[0] == 1
+
+
+def test_no_gain_is_told_that_chance_could_make():
+    rng = np.random.default_rng(0)
+    target = NumberTarget("squared", np.zeros(1), np.ones(1), flat=True)
+    codes = rng.normal(size=(50, 1))
+    opinions = codes + rng.normal(size=(2, 50, 1))
+    for pair in (opinions, opinions[::-1]):
+        assert best_alone(target, pair, codes, np.ones(50)) == (0, 0.0)
+
+
+def test_rows_count_by_their_weight_in_a_gain():
+    target, opinions, codes = numbers()
+    opinions[1, : N // 2] = 100  # wrong where the weight is 0
+    weight = np.repeat([0.0, 1.0], N // 2)
+    assert best_alone(target, opinions, codes, weight)[1] > 0.6
+    assert best_alone(target, opinions, codes, 1 - weight)[1] == 0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from skmm._components import Component
 from skmm.frame import ModalitySpec
 
-__all__ = ["Encoder"]
+__all__ = ["Encoder", "TokenEncoder"]
 
 
 class Encoder(Component):
@@ -41,6 +41,27 @@ class Encoder(Component):
         embedding : KerasTensor of shape (batch, d), float
             Finite wherever the row is present; never NaN.
         """
+
+    def encode_tokens(self, x: Any, spec: ModalitySpec) -> tuple[Any, Any, Any]:
+        """Add this encoder's layers, and show what the embedding was pooled from.
+
+        Parameters
+        ----------
+        x : KerasTensor of shape (batch, *spec.shape), dtype spec.dtype
+            The modality's input.
+        spec : ModalitySpec
+            What the array holds.
+
+        Returns
+        -------
+        embedding : KerasTensor of shape (batch, d), float
+            As `encode` returns it.
+        places : KerasTensor of shape (batch, t, d'), float, or None
+            Words, steps or patches; None where the encoder has none.
+        observed : KerasTensor of bool, shape (batch, t), or None
+            Which places hold anything; None where all do.
+        """
+        return self.encode(x, spec), None, None
 
     def settled(self, spec: ModalitySpec) -> Self:
         """Look at what the modality is, before the network is built.
@@ -89,3 +110,15 @@ class Encoder(Component):
             Networks are shared where these are equal and plain.
         """
         return self.get_params(deep=False)
+
+
+class TokenEncoder(Encoder):
+    """An encoder that pools places; subclasses write `encode_tokens`."""
+
+    @abstractmethod
+    def encode_tokens(self, x: Any, spec: ModalitySpec) -> tuple[Any, Any, Any]:
+        """Add this encoder's layers, and show what the embedding was pooled from."""
+
+    def encode(self, x: Any, spec: ModalitySpec) -> Any:
+        """Add the layers; returns (batch, units)."""
+        return self.encode_tokens(x, spec)[0]

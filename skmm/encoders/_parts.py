@@ -16,6 +16,7 @@ from skmm.frame import ModalitySpec
 from skmm.layers import (
     AugmentImage,
     AugmentSpectrogram,
+    FewerTokens,
     FoldAxis,
     LocalMoments,
     MaskedPooling,
@@ -34,12 +35,14 @@ __all__ = [
     "finite_numbers",
     "may_have_gaps",
     "normalized",
+    "places_of",
     "pooled_set",
     "project",
     "scaled",
     "unfolded",
 ]
 
+TOKENS = 64  # places that a fusion is shown at most
 MOMENTUM = 0.9  # of moving averages: small data makes few steps
 
 
@@ -294,6 +297,55 @@ def embed_tokens(x: Any, spec: ModalitySpec, embedding_dim: int) -> tuple[Any, A
         spec.vocabulary_size, embedding_dim, name=f"{spec.name}_tokens"
     )
     return table(x), observed
+
+
+def places_of(
+    x: Any, observed: Any, spec: ModalitySpec, seen: Any = None
+) -> tuple[Any, Any]:
+    """Show places to a fusion: one after another, and not too many.
+
+    Parameters
+    ----------
+    x : KerasTensor of shape (batch, ..., d), or (batch * k, ..., d) of several images
+        What was found at each place.
+    observed : KerasTensor of bool, shape (batch, ...), or None
+        Which places hold anything; None where all do.
+    spec : ModalitySpec
+        What the array holds.
+    seen : KerasTensor of bool, shape (batch, k), default=None
+        Which of several images there are, as `unfolded` returns it.
+
+    Returns
+    -------
+    places : KerasTensor of shape (batch, t, d)
+        Neighbours are averaged until t is 64 or less.
+    observed : KerasTensor of bool, shape (batch, t), or None
+    """
+    name, ops = spec.name, keras.ops
+    n_images = spec.shape[0] if len(spec.shape) == 4 else 1
+    window = _window(x.shape[1:-1], max(1, TOKENS // n_images))
+    if max(window) > 1:
+        everywhere = ops.ones_like(x[..., 0], dtype="bool")
+        fewer = FewerTokens(window, name=f"{name}_fewer")
+        x, seen_there = fewer(x, everywhere if observed is None else observed)
+        observed = observed if observed is None else seen_there
+    n_places = math.prod(x.shape[1:-1])
+    if len(x.shape) > 3:
+        x = keras.layers.Reshape((n_places, x.shape[-1]), name=f"{name}_places")(x)
+        if observed is not None:
+            observed = ops.reshape(observed, (-1, n_places))
+    if len(spec.shape) == 4:
+        x = ops.reshape(x, (-1, n_images * n_places, x.shape[-1]))
+        observed = seen if seen is None else ops.repeat(seen, n_places, axis=1)
+    return x, observed
+
+
+def _window(places: Sequence[int], most: int) -> tuple[int, ...]:
+    """Find how many neighbours along each axis must be one for `most` to be left."""
+    size = 1
+    while math.prod(-(-n // size) for n in places) > most:
+        size += 1
+    return (size,) * len(places)
 
 
 def project(x: Any, units: int, name: str, epsilon: float = 1e-3) -> Any:

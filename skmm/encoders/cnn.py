@@ -7,13 +7,14 @@ from typing import Any, ClassVar
 
 import keras
 
-from skmm.encoders._base import Encoder
+from skmm.encoders._base import TokenEncoder
 from skmm.encoders._parts import (
     augmented,
     described,
     filled,
     may_have_gaps,
     normalized,
+    places_of,
     pooled_set,
     project,
     unfolded,
@@ -29,7 +30,7 @@ CHEAP = 512  # places up to which a convolution may look at every one of them
 WIDEST = 4  # times `filters` that a later block may have
 
 
-class CNNEncoder(Encoder):
+class CNNEncoder(TokenEncoder):
     """Convolve and halve until few places are left, then take their mean.
 
     Blocks of ``pool(relu(K * x + b))`` halve every axis until about 4 places are
@@ -120,14 +121,14 @@ class CNNEncoder(Encoder):
         self.normalization = normalization
         self.augment = augment
 
-    def encode(self, x: Any, spec: ModalitySpec) -> Any:
-        """Add the layers; returns (batch, units)."""
+    def encode_tokens(self, x: Any, spec: ModalitySpec) -> tuple[Any, Any, Any]:
+        """Add the layers; returns (batch, units), and the places that were pooled."""
         name = spec.name
         x, seen = unfolded(x, spec)
-        places = x.shape[1:-1]
-        strides = _strides(places)
+        shape = x.shape[1:-1]
+        strides = _strides(shape)
         found = []
-        if self.statistics and len(places) == 2:
+        if self.statistics and len(shape) == 2:
             found = described(x, spec)
         x = augmented(x, spec, self.augment)
         observed = None
@@ -136,13 +137,14 @@ class CNNEncoder(Encoder):
             observed = Observed(window=total, name=f"{name}_observed")(x)
         # A missing image of several is missing as a whole: no pixel needs an indicator.
         x = filled(x, spec, "observed" if len(spec.shape) < 4 else None)
-        x = self._convolve(x, places, strides, name)
+        x = self._convolve(x, shape, strides, name)
+        places = places_of(x, observed, spec, seen)
         x = MaskedPooling(name=f"{name}_pool")(x, observed)
         if found:
             x = keras.layers.Concatenate(name=f"{name}_features")([x, *found])
         x = pooled_set(x, seen, spec)
         x = keras.layers.Dropout(self.dropout, name=f"{name}_dropout")(x)
-        return project(x, self.units, name)
+        return project(x, self.units, name), *places
 
     def _convolve(
         self,

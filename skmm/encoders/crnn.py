@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 
 import keras
 
-from skmm.encoders._base import Encoder
+from skmm.encoders._base import TokenEncoder
 from skmm.encoders._parts import (
     augmented,
     filled,
     may_have_gaps,
     normalized,
+    places_of,
     project,
     scaled,
 )
@@ -25,7 +26,7 @@ SMALL = 4  # bands that are not halved any further
 STEPS = 16  # steps that are not halved any further
 
 
-class CRNNEncoder(Encoder):
+class CRNNEncoder(TokenEncoder):
     """Convolve, then read what was found step by step, forwards and backwards.
 
     Blocks of ``pool(relu(K * x + b))`` halve time until about 16 steps are left, and
@@ -92,8 +93,8 @@ class CRNNEncoder(Encoder):
         self.normalization = normalization
         self.augment = augment
 
-    def encode(self, x: Any, spec: ModalitySpec) -> Any:
-        """Add the layers; returns (batch, units)."""
+    def encode_tokens(self, x: Any, spec: ModalitySpec) -> tuple[Any, Any, Any]:
+        """Add the layers; returns (batch, units), and the steps that were pooled."""
         name = spec.name
         x = augmented(scaled(x, spec), spec, self.augment)
         strides = self._strides(x.shape[1:-1])
@@ -113,7 +114,7 @@ class CRNNEncoder(Encoder):
         states = both(x, mask=observed)
         x = StatisticsPooling(name=f"{name}_pool")(states, observed)
         x = keras.layers.Dropout(self.dropout, name=f"{name}_dropout")(x)
-        return project(x, self.units, name)
+        return project(x, self.units, name), *places_of(states, observed, spec)
 
     def _strides(self, places: tuple[int, ...]) -> list[tuple[int, ...]]:
         """Strides of each block along time and bands."""

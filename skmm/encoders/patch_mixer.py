@@ -7,8 +7,15 @@ from typing import Any, ClassVar
 
 import keras
 
-from skmm.encoders._base import Encoder
-from skmm.encoders._parts import augmented, filled, pooled_set, project, unfolded
+from skmm.encoders._base import TokenEncoder
+from skmm.encoders._parts import (
+    augmented,
+    filled,
+    places_of,
+    pooled_set,
+    project,
+    unfolded,
+)
 from skmm.frame import ModalitySpec
 from skmm.layers import MaskedPooling
 
@@ -17,7 +24,7 @@ __all__ = ["PatchMixerEncoder"]
 PATCHES = 16  # along an axis that an image is cut into at most
 
 
-class PatchMixerEncoder(Encoder):
+class PatchMixerEncoder(TokenEncoder):
     """Cut into patches, then mix places and channels in turn (ConvMixer).
 
     ``x = N(gelu(P * image))`` with P of the size and the stride of a patch; blocks
@@ -89,8 +96,8 @@ class PatchMixerEncoder(Encoder):
         self.dropout = dropout
         self.augment = augment
 
-    def encode(self, x: Any, spec: ModalitySpec) -> Any:
-        """Add the layers; returns (batch, units)."""
+    def encode_tokens(self, x: Any, spec: ModalitySpec) -> tuple[Any, Any, Any]:
+        """Add the layers; returns (batch, units), and the patches that were pooled."""
         name, layers = spec.name, keras.layers
         x, seen = unfolded(x, spec)
         x = augmented(x, spec, self.augment)
@@ -109,10 +116,11 @@ class PatchMixerEncoder(Encoder):
             x = layers.Add(name=f"{name}_{i}_add")([x, y])
             x = layers.Dense(self.filters, name=f"{name}_{i}_channels")(x)
             x = _active(x, f"{name}_{i}_channels")
+        places = places_of(x, None, spec, seen)
         x = MaskedPooling(name=f"{name}_pool")(x)
         x = pooled_set(x, seen, spec)
         x = layers.Dropout(self.dropout, name=f"{name}_dropout")(x)
-        return project(x, self.units, name)
+        return project(x, self.units, name), *places
 
 
 def _active(x: Any, name: str) -> Any:

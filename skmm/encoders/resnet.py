@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 
 import keras
 
-from skmm.encoders._base import Encoder
+from skmm.encoders._base import TokenEncoder
 from skmm.encoders._parts import (
     augmented,
     filled,
     normalized,
+    places_of,
     pooled_set,
     project,
     unfolded,
@@ -21,7 +22,7 @@ from skmm.layers import MaskedPooling
 __all__ = ["ResNetEncoder"]
 
 
-class ResNetEncoder(Encoder):
+class ResNetEncoder(TokenEncoder):
     """Add what blocks of two convolutions find to what they are given.
 
     Blocks ``x <- relu(x' + N(K2 * relu(N(K1 * x))))``, where N normalises over the
@@ -91,8 +92,8 @@ class ResNetEncoder(Encoder):
         self.normalization = normalization
         self.augment = augment
 
-    def encode(self, x: Any, spec: ModalitySpec) -> Any:
-        """Add the layers; returns (batch, units)."""
+    def encode_tokens(self, x: Any, spec: ModalitySpec) -> tuple[Any, Any, Any]:
+        """Add the layers; returns (batch, units), and the places that were pooled."""
         name = spec.name
         x, seen = unfolded(x, spec)
         x = augmented(x, spec, self.augment)
@@ -106,10 +107,11 @@ class ResNetEncoder(Encoder):
                 stride = 2 if stage and not block else 1
                 filters = self.filters * 2**stage
                 x = self._block(x, filters, stride, f"{name}_{stage}_{block}")
+        places = places_of(x, None, spec, seen)
         x = MaskedPooling(name=f"{name}_pool")(x)
         x = pooled_set(x, seen, spec)
         x = keras.layers.Dropout(self.dropout, name=f"{name}_dropout")(x)
-        return project(x, self.units, name)
+        return project(x, self.units, name), *places
 
     def _block(self, x: Any, filters: int, stride: int, name: str) -> Any:
         """Add one residual block."""

@@ -6,15 +6,15 @@ from typing import Any, ClassVar
 
 import keras
 
-from skmm.encoders._base import Encoder
-from skmm.encoders._parts import embed_tokens, finite_numbers, project
+from skmm.encoders._base import TokenEncoder
+from skmm.encoders._parts import embed_tokens, finite_numbers, places_of, project
 from skmm.frame import ModalitySpec
 from skmm.layers import MaskedPooling, Observed
 
 __all__ = ["RNNEncoder"]
 
 
-class RNNEncoder(Encoder):
+class RNNEncoder(TokenEncoder):
     """Read steps or tokens one after another, forwards and backwards, by a GRU.
 
     ``h = LayerNorm(W mean_t [GRU(x)_t; GRU'(x)_t] + b)`` over the steps t that hold
@@ -72,8 +72,8 @@ class RNNEncoder(Encoder):
         self.dropout = dropout
         self.embedding_dim = embedding_dim
 
-    def encode(self, x: Any, spec: ModalitySpec) -> Any:
-        """Add the layers; returns (batch, units)."""
+    def encode_tokens(self, x: Any, spec: ModalitySpec) -> tuple[Any, Any, Any]:
+        """Add the layers; returns (batch, units), and the steps that were pooled."""
         name = spec.name
         if len(spec.shape) == 1:
             x, observed = embed_tokens(x, spec, self.embedding_dim)
@@ -83,7 +83,8 @@ class RNNEncoder(Encoder):
         x = keras.layers.Dropout(self.dropout, name=f"{name}_dropout")(x)
         states = self._reader(name)(x, mask=observed)
         pooled = MaskedPooling(name=f"{name}_pool")(states, observed)
-        return project(pooled, self.units, name)
+        embedding = project(pooled, self.units, name)
+        return embedding, *places_of(states, observed, spec)
 
     def _reader(self, name: str) -> Any:
         if not self.bidirectional:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import keras
 
-from skmm.encoders._base import Encoder
+from skmm.encoders._base import TokenEncoder
 from skmm.encoders._parts import project
 from skmm.encoders.cnn import CNNEncoder
 from skmm.frame import ModalitySpec
@@ -16,7 +16,7 @@ from skmm.layers import SeriesSummary
 __all__ = ["SeriesEncoder"]
 
 
-class SeriesEncoder(Encoder):
+class SeriesEncoder(TokenEncoder):
     """Put together what a series is like on the whole, and the shapes in it.
 
     ``h = LayerNorm(W [MLP(s(x)); CNN(x)] + b)`` with x of shape (batch, steps,
@@ -76,8 +76,8 @@ class SeriesEncoder(Encoder):
         self.filters = filters
         self.kernel_size = kernel_size
 
-    def encode(self, x: Any, spec: ModalitySpec) -> Any:
-        """Add the layers; returns (batch, units)."""
+    def encode_tokens(self, x: Any, spec: ModalitySpec) -> tuple[Any, Any, Any]:
+        """Add the layers; returns (batch, units), and what was convolved."""
         name, layers = f"{spec.name}_summary", keras.layers
         found = SeriesSummary(self.n_parts, name=name)(x)
         found = layers.Dropout(self.dropout / 3, name=f"{name}_dropout")(found)
@@ -90,9 +90,11 @@ class SeriesEncoder(Encoder):
             )
             found = hidden(found)
             found = layers.Dropout(self.dropout, name=f"{name}_dropout_{i}")(found)
+        places = observed = None
         if self.filters:
             sizes = (self.units, self.filters, self.kernel_size)
             shapes = CNNEncoder(*sizes, dropout=self.dropout / 3)
-            parts = [found, shapes.encode(x, spec)]
-            found = layers.Concatenate(name=f"{spec.name}_joined")(parts)
-        return project(found, self.units, f"{spec.name}_series")
+            shape, places, observed = shapes.encode_tokens(x, spec)
+            found = layers.Concatenate(name=f"{spec.name}_joined")([found, shape])
+        embedding = project(found, self.units, f"{spec.name}_series")
+        return embedding, places, observed

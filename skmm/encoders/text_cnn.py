@@ -7,15 +7,15 @@ from typing import Any, ClassVar
 
 import keras
 
-from skmm.encoders._base import Encoder
-from skmm.encoders._parts import embed_tokens, project
+from skmm.encoders._base import TokenEncoder
+from skmm.encoders._parts import embed_tokens, places_of, project
 from skmm.frame import ModalitySpec
 from skmm.layers import MaskedPooling, MaskPadding
 
 __all__ = ["TextCNNEncoder"]
 
 
-class TextCNNEncoder(Encoder):
+class TextCNNEncoder(TokenEncoder):
     """Slide filters of several widths over the tokens; keep each one's largest value.
 
     ``h = LayerNorm(W [c_1; ...; c_k] + b)``, ``c_j = max_t relu(F_j * E[x])_t`` with
@@ -80,12 +80,12 @@ class TextCNNEncoder(Encoder):
         self.dropout = dropout
         self.embedding_dim = embedding_dim
 
-    def encode(self, x: Any, spec: ModalitySpec) -> Any:
-        """Add the layers; returns (batch, units)."""
+    def encode_tokens(self, x: Any, spec: ModalitySpec) -> tuple[Any, Any, Any]:
+        """Add the layers; returns (batch, units), and what was found at each word."""
         name = spec.name
         tokens, observed = embed_tokens(x, spec, self.embedding_dim)
         tokens = MaskPadding(name=f"{name}_words")(tokens, observed)
-        found = []
+        found, everywhere = [], []
         for i, width in enumerate(self.kernel_sizes):
             convolution = keras.layers.Conv1D(
                 self.filters,
@@ -96,9 +96,12 @@ class TextCNNEncoder(Encoder):
                 name=f"{name}_conv_{i}",
             )
             pool = MaskedPooling("max", name=f"{name}_pool_{i}")
-            found.append(pool(convolution(tokens), observed))
-        features = found[0]
+            everywhere.append(convolution(tokens))
+            found.append(pool(everywhere[-1], observed))
+        features, words = found[0], everywhere[0]
         if len(found) > 1:
             features = keras.layers.Concatenate(name=f"{name}_found")(found)
+            words = keras.layers.Concatenate(name=f"{name}_everywhere")(everywhere)
         features = keras.layers.Dropout(self.dropout, name=f"{name}_dropout")(features)
-        return project(features, self.units, name)
+        embedding = project(features, self.units, name)
+        return embedding, *places_of(words, observed, spec)

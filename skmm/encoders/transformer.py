@@ -7,8 +7,13 @@ from typing import Any, ClassVar
 
 import keras
 
-from skmm.encoders._base import Encoder
-from skmm.encoders._parts import embed_tokens, finite_numbers, may_have_gaps
+from skmm.encoders._base import TokenEncoder
+from skmm.encoders._parts import (
+    embed_tokens,
+    finite_numbers,
+    may_have_gaps,
+    places_of,
+)
 from skmm.frame import ModalitySpec
 from skmm.layers import (
     FoldAxis,
@@ -16,6 +21,7 @@ from skmm.layers import (
     Observed,
     PositionEmbedding,
     UnfoldAxis,
+    attention_block,
 )
 
 __all__ = ["TransformerEncoder"]
@@ -23,7 +29,7 @@ __all__ = ["TransformerEncoder"]
 TOKENS = 64  # that a series or an image is cut into at most
 
 
-class TransformerEncoder(Encoder):
+class TransformerEncoder(TokenEncoder):
     """Let tokens attend to one another, then take their mean.
 
     Tokens x of shape (batch, t, units) are looked-up ids, or patches of a series or
@@ -85,8 +91,8 @@ class TransformerEncoder(Encoder):
         self.num_heads = num_heads
         self.dropout = dropout
 
-    def encode(self, x: Any, spec: ModalitySpec) -> Any:
-        """Add the layers; returns (batch, units)."""
+    def encode_tokens(self, x: Any, spec: ModalitySpec) -> tuple[Any, Any, Any]:
+        """Add the layers; returns (batch, units), and the tokens that were pooled."""
         name, is_set = spec.name, len(spec.shape) == 4
         seen = None
         if is_set:
@@ -99,31 +105,20 @@ class TransformerEncoder(Encoder):
             x, observed = self._patches(x, spec)
         x = PositionEmbedding(name=f"{name}_positions")(x)
         for i in range(self.num_layers):
-            x = self._block(x, observed, f"{name}_{i}")
+            x = attention_block(
+                x,
+                observed,
+                num_heads=self.num_heads,
+                dropout=self.dropout,
+                name=f"{name}_{i}",
+            )
+        places = places_of(x, observed, spec, seen)
         x = MaskedPooling(name=f"{name}_pool")(x, observed)
         if is_set:
             x = UnfoldAxis(spec.shape[0], name=f"{name}_unfold")(x)
             x = MaskedPooling(name=f"{name}_pool_set")(x, seen)
-        return keras.layers.LayerNormalization(name=f"{name}_embedding")(x)
-
-    def _block(self, x: Any, observed: Any, name: str) -> Any:
-        """Add one pre-norm block; x keeps its shape (batch, t, units)."""
-        layers = keras.layers
-        attend = layers.MultiHeadAttention(
-            self.num_heads,
-            max(1, self.units // self.num_heads),
-            dropout=self.dropout,
-            use_bias=False,
-            name=f"{name}_attention",
-        )
-        y = layers.LayerNormalization(name=f"{name}_norm_attention")(x)
-        y = attend(y, y, key_mask=observed)
-        x = layers.Add(name=f"{name}_add_attention")([x, y])
-        y = layers.LayerNormalization(name=f"{name}_norm_mlp")(x)
-        y = layers.Dense(2 * self.units, activation="gelu", name=f"{name}_mlp")(y)
-        y = layers.Dense(self.units, name=f"{name}_mlp_out")(y)
-        y = layers.Dropout(self.dropout, name=f"{name}_dropout")(y)
-        return layers.Add(name=f"{name}_add_mlp")([x, y])
+        norm = keras.layers.LayerNormalization(name=f"{name}_embedding")
+        return norm(x), *places
 
     def _patches(self, x: Any, spec: ModalitySpec) -> tuple[Any, Any]:
         """Cut into tokens (batch, t, units); tell which hold anything, or None."""

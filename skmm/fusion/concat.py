@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 
 from skmm.fusion._base import Fusion
+from skmm.fusion._parts import dropped, joined
 
 __all__ = ["ConcatFusion"]
 
@@ -41,14 +42,13 @@ class ConcatFusion(Fusion):
     (None, 16)
     """
 
+    family: ClassVar[str] = "parallel"
+
     def __init__(self, units: int = 64, dropout: float = 0.1):
         self.units = units
         self.dropout = dropout
 
     def fuse(self, embeddings: list[Any], present: Any, logits: list[Any]) -> Any:
         """Add the layers; returns (batch, units)."""
-        x = embeddings[0]
-        if len(embeddings) > 1:
-            x = keras.layers.Concatenate(name="fusion_concat")(embeddings)
-        x = keras.layers.Dense(self.units, activation="relu", name="fusion_hidden")(x)
-        return keras.layers.Dropout(self.dropout, name="fusion_dropout")(x)
+        hidden = keras.layers.Dense(self.units, activation="relu", name="fusion_hidden")
+        return dropped(hidden(joined(embeddings)), self.dropout)

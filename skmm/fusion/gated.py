@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 
 from skmm.fusion._base import Fusion
+from skmm.fusion._parts import dropped, joined, projected
 from skmm.layers import Mixture
 
 __all__ = ["GatedFusion"]
@@ -54,20 +55,16 @@ class GatedFusion(Fusion):
     (None, 16)
     """
 
+    family: ClassVar[str] = "parallel"
+
     def __init__(self, units: int = 64, dropout: float = 0.1):
         self.units = units
         self.dropout = dropout
 
     def fuse(self, embeddings: list[Any], present: Any, logits: list[Any]) -> Any:
         """Add the layers; returns (batch, units)."""
-        dense = keras.layers.Dense
-        values = [
-            dense(self.units, activation="tanh", name=f"fusion_value_{m}")(embedding)
-            for m, embedding in enumerate(embeddings)
-        ]
-        joint = embeddings[0]
-        if len(embeddings) > 1:
-            joint = keras.layers.Concatenate(name="fusion_concat")(embeddings)
-        scores = dense(self.units * len(embeddings), name="fusion_gate")(joint)
+        values = projected(embeddings, self.units, "fusion_value", "tanh")
+        gate = keras.layers.Dense(self.units * len(embeddings), name="fusion_gate")
+        scores = gate(joined(embeddings))
         mixed = Mixture(name="fusion_mixture")(values, scores, present)
-        return keras.layers.Dropout(self.dropout, name="fusion_dropout")(mixed)
+        return dropped(mixed, self.dropout)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import keras
 
 from skmm.fusion._base import Fusion
+from skmm.fusion._parts import joined
 from skmm.layers import Mixture
 
 __all__ = ["LateFusion"]
@@ -39,12 +40,11 @@ class LateFusion(Fusion):
     (None, 3)
     """
 
+    family: ClassVar[str] = "parallel"
     produces_logits: ClassVar[bool] = True
 
     def fuse(self, embeddings: list[Any], present: Any, logits: list[Any]) -> Any:
         """Add the layers; returns logits of shape (batch, n_outputs)."""
-        joint = embeddings[0]
-        if len(embeddings) > 1:
-            joint = keras.layers.Concatenate(name="fusion_concat")(embeddings)
-        scores = keras.layers.Dense(len(embeddings), name="fusion_gate")(joint)
+        gate = keras.layers.Dense(len(embeddings), name="fusion_gate")
+        scores = gate(joined(embeddings))
         return Mixture(name="fusion_mixture")(logits, scores, present)

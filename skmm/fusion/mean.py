@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import keras
+from typing import Any, ClassVar
 
 from skmm.fusion._base import Fusion
+from skmm.fusion._parts import dropped, projected, stacked
 from skmm.layers import MaskedPooling
 
 __all__ = ["MeanFusion"]
@@ -43,20 +42,14 @@ class MeanFusion(Fusion):
     (None, 16)
     """
 
+    family: ClassVar[str] = "parallel"
+
     def __init__(self, units: int = 64, dropout: float = 0.1):
         self.units = units
         self.dropout = dropout
 
     def fuse(self, embeddings: list[Any], present: Any, logits: list[Any]) -> Any:
         """Add the layers; returns (batch, units)."""
-        projected = [
-            keras.layers.Dense(self.units, name=f"fusion_project_{m}")(embedding)
-            for m, embedding in enumerate(embeddings)
-        ]
-        joint = projected[0]
-        if len(embeddings) > 1:
-            joint = keras.layers.Concatenate(name="fusion_concat")(projected)
-        shape = (len(embeddings), self.units)
-        stacked = keras.layers.Reshape(shape, name="fusion_stack")(joint)
-        mean = MaskedPooling(name="fusion_mean")(stacked, present)
-        return keras.layers.Dropout(self.dropout, name="fusion_dropout")(mean)
+        nodes = stacked(projected(embeddings, self.units, "fusion_project"))
+        mean = MaskedPooling(name="fusion_mean")(nodes, present)
+        return dropped(mean, self.dropout)

@@ -5,11 +5,14 @@ Each is serialisable, and each weight ``w`` has its initializer in the attribute
 pandas.
 """
 
+from skmm.layers._attention import LearnedTokens, attention_block
 from skmm.layers._augment import AugmentImage, AugmentSpectrogram
 from skmm.layers._embedding import CategoryEmbedding, PositionEmbedding, TokenEmbedding
 from skmm.layers._folding import FoldAxis, UnfoldAxis
+from skmm.layers._graph import GraphAttention, GraphConvolution
 from skmm.layers._missing import (
     AbsentEmbedding,
+    FewerTokens,
     MaskedPooling,
     MaskMissing,
     MaskPadding,
@@ -19,6 +22,14 @@ from skmm.layers._missing import (
 from skmm.layers._mixture import Mixture, OpinionPool
 from skmm.layers._periodic import PeriodicEmbedding
 from skmm.layers._pretrained import ImageScaling, PretrainedNetwork, TokenInput
+from skmm.layers._relations import (
+    BilinearPooling,
+    FactorProduct,
+    Modulation,
+    OuterProduct,
+    PairLikeness,
+    ProductOfExperts,
+)
 from skmm.layers._statistics import LocalMoments, OrientedGradients, StatisticsPooling
 from skmm.layers._summary import SeriesSummary
 
@@ -26,24 +37,35 @@ __all__ = [
     "AbsentEmbedding",
     "AugmentImage",
     "AugmentSpectrogram",
+    "BilinearPooling",
     "CategoryEmbedding",
+    "FactorProduct",
+    "FewerTokens",
     "FoldAxis",
+    "GraphAttention",
+    "GraphConvolution",
     "ImageScaling",
+    "LearnedTokens",
     "LocalMoments",
     "MaskMissing",
     "MaskPadding",
     "MaskedPooling",
     "Mixture",
+    "Modulation",
     "Observed",
     "OpinionPool",
     "OrientedGradients",
+    "OuterProduct",
+    "PairLikeness",
     "PeriodicEmbedding",
     "PositionEmbedding",
     "PretrainedNetwork",
+    "ProductOfExperts",
     "RankedPooling",
     "SeriesSummary",
     "StatisticsPooling",
     "TokenEmbedding",
     "TokenInput",
     "UnfoldAxis",
+    "attention_block",
 ]

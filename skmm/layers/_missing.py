@@ -12,6 +12,7 @@ from skmm.layers._register import Shape, register
 
 __all__ = [
     "AbsentEmbedding",
+    "FewerTokens",
     "MaskMissing",
     "MaskPadding",
     "MaskedPooling",
@@ -123,7 +124,7 @@ class MaskPadding(keras.layers.Layer):
 
     def call(self, x: Any, observed: Any) -> Any:
         """Return `x`, zero where not `observed`."""
-        return ops.where(ops.expand_dims(observed, -1), x, 0.0)
+        return ops.where(ops.expand_dims(ops.cast(observed, "bool"), -1), x, 0.0)
 
     def compute_output_shape(self, x_shape: Shape, observed_shape: Shape) -> Shape:
         """Return the shape of `x`."""
@@ -184,9 +185,9 @@ class MaskedPooling(keras.layers.Layer):
 
     Parameters
     ----------
-    mode : {"mean", "sqrt", "max"}, default="mean"
+    mode : {"mean", "sqrt", "sum", "max"}, default="mean"
         The mean as above; the sum divided by the square root of the count, under
-        which longer rows are larger; the largest value.
+        which longer rows are larger; the sum; the largest value.
     **kwargs : dict
         Keyword arguments of `keras.layers.Layer`.
     """
@@ -209,8 +210,10 @@ class MaskedPooling(keras.layers.Layer):
         if self.mode == "max":
             top = ops.max(x * weight - 1e9 * (1 - weight), axis=axes)
             return ops.where(count > 0, top, 0.0)
-        count = ops.maximum(count, 1)
         total = ops.sum(x * weight, axis=axes)
+        if self.mode == "sum":
+            return total
+        count = ops.maximum(count, 1)
         return total / (ops.sqrt(count) if self.mode == "sqrt" else count)
 
     def compute_output_shape(
@@ -222,6 +225,57 @@ class MaskedPooling(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs."""
         return {**super().get_config(), "mode": self.mode}
+
+
+@register
+class FewerTokens(keras.layers.Layer):
+    """Average neighbouring tokens, those that are observed, along one axis or two.
+
+    Parameters
+    ----------
+    window : sequence of int
+        How many neighbours along each axis, between the first and the last, become one.
+    **kwargs : dict
+        Keyword arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, window: Sequence[int], **kwargs: Any):
+        super().__init__(**kwargs)
+        self.window = tuple(window)
+        self.supports_masking = True  # an input's Keras mask may end here
+
+    def compute_mask(self, *args: Any, **kwargs: Any) -> tuple[None, None]:
+        """Return None for each: `observed` says what holds anything."""
+        return None, None
+
+    def call(self, x: Any, observed: Any) -> Any:
+        """Return fewer tokens (batch, ..., d), and which of them hold anything."""
+        weight = ops.cast(observed, x.dtype)[..., None]
+        total, count = self._sums(x * weight), self._sums(weight)
+        return total / ops.maximum(count, 1.0), count[..., 0] > 0
+
+    def _sums(self, x: Any) -> Any:
+        for axis, size in enumerate(self.window, 1):
+            spare = [(0, 0)] * len(x.shape)
+            spare[axis] = (0, -x.shape[axis] % size)
+            x = ops.pad(x, spare)
+            shape = (-1, *x.shape[1:axis], x.shape[axis] // size, size)
+            x = ops.sum(ops.reshape(x, (*shape, *x.shape[axis + 1 :])), axis=axis + 1)
+        return x
+
+    def compute_output_spec(self, x: Any, observed: Any) -> Any:
+        """Describe tokens and mask."""
+        batch, *places, width = x.shape
+        pairs = zip(places, self.window, strict=True)
+        places = [-(-n // size) for n, size in pairs]
+        return (
+            keras.KerasTensor((batch, *places, width), dtype=x.dtype),
+            keras.KerasTensor((batch, *places), dtype="bool"),
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        return {**super().get_config(), "window": self.window}
 
 
 @register

@@ -23,20 +23,24 @@ class Mixture(keras.layers.Layer):
     Where no modality is present, all count as present.
     """
 
-    def call(self, values: list[Any], scores: Any, present: Any) -> Any:
-        """Return z of shape (batch, h); `present` has shape (batch, M)."""
+    def call(self, values: list[Any], scores: Any, present: Any = None) -> Any:
+        """Return z of shape (batch, h); `present` (batch, M), or None if all are."""
         stacked = ops.stack(values, axis=1)
         scores = ops.reshape(scores, (-1, len(values), scores.shape[-1] // len(values)))
-        here = ops.expand_dims(present > 0, -1)
-        here = here | ~ops.any(here, axis=1, keepdims=True)
-        scores = ops.where(here, scores, -1e9)
+        if present is not None:
+            here = ops.expand_dims(present > 0, -1)
+            here = here | ~ops.any(here, axis=1, keepdims=True)
+            scores = ops.where(here, scores, -1e9)
         # Written out because ops.softmax warns where there is one modality.
         powers = ops.exp(scores - ops.max(scores, axis=1, keepdims=True))
         weights = powers / ops.sum(powers, axis=1, keepdims=True)
         return ops.sum(weights * stacked, axis=1)
 
     def compute_output_shape(
-        self, values_shape: list[Shape], scores_shape: Shape, present_shape: Shape
+        self,
+        values_shape: list[Shape],
+        scores_shape: Shape,
+        present_shape: Shape | None = None,
     ) -> Shape:
         """Return (batch, h)."""
         return values_shape[0]

@@ -26,6 +26,8 @@ class Loss:
     auxiliary : float, default=0.0
         Weight of the unimodal losses, averaged over modalities: each modality's
         own logits are trained beside the fused ones, on the rows that have it.
+    fused : bool, default=True
+        Whether the network's own logits are trained; if not, the unimodal ones alone.
     keras_loss : str or None, default=None
         A Keras loss by name, computed on the network's raw output in place of the
         above.
@@ -34,6 +36,7 @@ class Loss:
     kind: str
     sizes: tuple[int, ...]
     auxiliary: float = 0.0
+    fused: bool = True
     keras_loss: str | None = None
 
     def __post_init__(self) -> None:
@@ -65,14 +68,13 @@ class Loss:
         """
         if self.keras_loss is not None:
             return self._keras(outputs.get("output", outputs["logits"]), y)
-        loss = self._one(outputs["logits"], y)
-        if "aside" in outputs:
-            loss += self._one(outputs["aside"], y)
+        whole = [outputs[k] for k in ("logits", "aside") if k in outputs and self.fused]
+        losses = [self._one(logits, y) for logits in whole]
         unimodal = outputs.get("unimodal", [])
-        if not self.auxiliary or len(unimodal) < 2:
-            return loss
-        own = [self._one(z, y) * present[:, m] for m, z in enumerate(unimodal)]
-        return loss + self.auxiliary * tf.add_n(own) / len(own)
+        if self.auxiliary and len(unimodal) > 1:
+            own = [self._one(z, y) * present[:, m] for m, z in enumerate(unimodal)]
+            losses.append(self.auxiliary * tf.add_n(own) / len(own))
+        return tf.add_n(losses)
 
     def _one(self, logits: Any, y: Any) -> Any:
         if self.kind == "squared":

@@ -12,7 +12,14 @@ from skmm._compat import adam_slots, is_decayed
 
 __all__ = ["make_optimizer", "own_rate", "update"]
 
-NO_DECAY = ["bias", "gamma", "beta", "absent", "scale"]  # offsets, norms and scales
+NO_DECAY = [
+    "bias",
+    "gamma",
+    "beta",
+    "absent",
+    "scale",
+    "prior",
+]  # offsets, norms and scales
 CLIP = 1.0  # largest norm of the whole gradient
 LAZY_ROWS = 2048  # tables of this many rows and more are changed where they are read
 

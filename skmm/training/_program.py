@@ -174,7 +174,7 @@ class Program:
         variables = self.network.trainable_variables
         gradients = tape.gradient(
             objective,
-            variables,
+            [v.value for v in variables],
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
         own = None if self.rate is not None or self.fixed_rate else decay

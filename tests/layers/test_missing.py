@@ -1,5 +1,6 @@
 """Missing rows, numbers and places, against a few lines of NumPy."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -124,3 +125,37 @@ def test_a_token_on_its_own_is_its_vector_however_frequent():
     x = np.ones((2, 1, 4), "float32")
     out = layers.RankedPooling()(x, np.array([[1], [5000]]))
     np.testing.assert_allclose(out, x[:, 0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("places", [(1,), (5,), (6,), (4, 6), (5, 3)])
+def test_neighbouring_tokens_are_averaged_where_observed(places):
+    x = values(3, *places, 2)
+    observed = np.random.default_rng(1).random((3, *places)) < 0.5
+    observed[0] = False
+    layer = layers.FewerTokens((2,) * len(places))
+    found, seen = layer(x, observed)
+    described, _ = layer(
+        keras.KerasTensor((None, *places, 2)),
+        keras.KerasTensor((None, *places), dtype="bool"),
+    )
+    assert described.shape[1:] == tuple(found.shape)[1:]
+    for cell in np.ndindex(*found.shape[1:-1]):
+        block = (slice(None), *(slice(2 * i, 2 * i + 2) for i in cell))
+        for row in range(3):
+            here = observed[block][row]
+            assert bool(seen[(row, *cell)]) == here.any()
+            expected = x[block][row][here].mean(0) if here.any() else np.zeros(2)
+            np.testing.assert_allclose(found[(row, *cell)], expected, rtol=1e-5)
+
+
+def test_fewer_tokens_are_read_back_from_their_config():
+    layer = layers.FewerTokens((2, 3))
+    text = keras.saving.serialize_keras_object(layer)
+    assert text["registered_name"] == "skmm>FewerTokens"
+    assert keras.saving.deserialize_keras_object(text).window == (2, 3)
+
+
+def test_the_sum_is_over_what_is_observed():
+    x, observed = values(3, 4, 2), np.array([[1, 1, 0, 0], [0] * 4, [1] * 4], "float32")
+    found = layers.MaskedPooling("sum")(x, observed)
+    np.testing.assert_allclose(found, (x * observed[..., None]).sum(1), rtol=1e-5)

@@ -11,8 +11,29 @@ def values(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
 
+def inputs_of(shapes, make):
+    """Make what a layer is called with; a list of shapes is a list of tensors."""
+    return [
+        [make(s) for s in shape] if isinstance(shape, list) else make(shape)
+        for shape in shapes
+    ]
+
+
+def drawn(shapes):
+    return inputs_of(shapes, lambda shape: values(*shape))
+
+
 LAYERS = {
     "AbsentEmbedding": ({"index": 1}, [(2, 3), (2, 2)]),
+    "BilinearPooling": ({"n_factors": 2}, [[(2, 6), (2, 6)], (2, 2)]),
+    "FactorProduct": ({"rank": 2}, [[(2, 6), (2, 6)], (2, 2)]),
+    "GraphAttention": ({"units": 4, "num_heads": 2}, [(2, 3, 5), (2, 3)]),
+    "GraphConvolution": ({"units": 4, "chain": True}, [(2, 3, 5), (2, 3)]),
+    "LearnedTokens": ({"n_tokens": 3}, [(2, 4, 5)]),
+    "Modulation": ({"index": 1}, [(2, 3), (2, 6), (2, 2)]),
+    "OuterProduct": ({}, [[(2, 3), (2, 4)], (2, 2)]),
+    "PairLikeness": ({}, [(2, 3, 4), (2, 3)]),
+    "ProductOfExperts": ({}, [[(2, 3), (2, 3)], (2, 2)]),
     "AugmentImage": ({"shift": 0.3, "flip": True, "erase": 0.2}, [(2, 4, 4, 1)]),
     "AugmentSpectrogram": ({"time": 0.3, "n_masks": 1}, [(2, 4, 4, 1)]),
     "CategoryEmbedding": ({"cardinalities": (2, 3)}, [(2, 4)]),
@@ -36,6 +57,7 @@ LAYERS = {
 
 def test_every_layer_with_parameters_is_tried():
     apart = {"Mixture", "OpinionPool", "PretrainedNetwork", "StatisticsPooling"}
+    apart |= {"FewerTokens", "attention_block"}
     assert {*LAYERS, *apart} == set(layers.__all__)
 
 
@@ -43,7 +65,7 @@ def test_every_layer_with_parameters_is_tried():
 def test_a_layer_is_read_back_from_its_config(name):
     config, shapes = LAYERS[name]
     layer = getattr(layers, name)(**config)
-    inputs = [values(*shape) for shape in shapes]
+    inputs = drawn(shapes)
     expected = layer(*inputs)
     text = keras.saving.serialize_keras_object(layer)
     assert text["registered_name"] == f"skmm>{name}"
@@ -59,9 +81,9 @@ def test_a_layer_is_read_back_from_its_config(name):
 def test_a_layer_knows_its_output_before_it_runs(name):
     config, shapes = LAYERS[name]
     layer = getattr(layers, name)(**config)
-    specs = [keras.KerasTensor((None, *shape[1:])) for shape in shapes]
+    specs = inputs_of(shapes, lambda shape: keras.KerasTensor((None, *shape[1:])))
     expected = layer(*specs)
-    found = layer(*(values(*shape) for shape in shapes))
+    found = layer(*drawn(shapes))
     assert tuple(found.shape)[1:] == tuple(expected.shape)[1:]
     assert expected.shape[0] is None
     assert keras.backend.standardize_dtype(found.dtype) == expected.dtype
@@ -71,7 +93,7 @@ def test_a_layer_knows_its_output_before_it_runs(name):
 def test_each_weight_has_the_initializer_of_its_name(name):
     config, shapes = LAYERS[name]
     layer = getattr(layers, name)(**config)
-    layer(*(values(*shape) for shape in shapes))
+    layer(*drawn(shapes))
     for weight in layer.weights:
         initializer = getattr(layer, f"{weight.name}_initializer")
         assert isinstance(initializer, keras.Initializer)
