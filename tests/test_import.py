@@ -9,7 +9,7 @@ import pytest
 import skmm
 from skmm import available
 
-SUBPACKAGES = ("datasets", "encoders", "exceptions", "fusion", "modalities")
+SUBPACKAGES = ("datasets", "encoders", "exceptions", "fusion", "modalities", "recipes")
 
 
 def _loaded_after(statement):
@@ -47,7 +47,7 @@ def test_subpackage_resolves(package):
     assert getattr(skmm, package) is importlib.import_module(f"skmm.{package}")
 
 
-@pytest.mark.parametrize("package", ["datasets", "exceptions"])
+@pytest.mark.parametrize("package", ["datasets", "exceptions", "recipes"])
 def test_subpackage_has_all_the_names_it_lists(package):
     module = getattr(skmm, package)
     assert module.__all__

@@ -15,6 +15,7 @@ __all__ = ["LocalMoments", "OrientedGradients", "StatisticsPooling"]
 
 SMALLEST_DEVIATION = 0.05  # so that a constant has a logarithm
 SMALLEST_GRADIENT = 0.02
+ROUNDING = 1e-6  # of the mean square, that a variance may be off by
 TINY = 1e-5  # variance, so that the root has a gradient
 
 
@@ -129,7 +130,9 @@ class LocalMoments(_Cells):
         n_places = self._n_places(x, observed)
         mean = self._over_cells(x, ops.sum, 0.0) / n_places
         square = self._over_cells(x * x, ops.sum, 0.0) / n_places
-        deviation = ops.sqrt(ops.maximum(square - ops.square(mean), 0.0))
+        # What rounding leaves of a constant would have a root a thousand times larger.
+        variance = square - ops.square(mean) - ROUNDING * square
+        deviation = ops.sqrt(ops.maximum(variance, 0.0))
         spread = ops.log(deviation + SMALLEST_DEVIATION) + 1.5
         top = self._over_cells(lowest, ops.max, -1e9)
         top = ops.where(top > -1e8, top, 0.0)

@@ -59,6 +59,13 @@ def test_moments_are_those_of_each_cell():
             np.testing.assert_allclose(moments, np.concatenate(expected), atol=1e-4)
 
 
+def test_a_constant_has_no_deviation_however_it_is_rounded():
+    x = tf.fill((1, 8, 8, 1), tf.constant(-0.99999994))
+    layer = layers.LocalMoments((4, 4), gaps=False)
+    found = np.asarray(layer(x + 1e-7 * values(1, 8, 8, 1))).reshape(-1, 3)
+    np.testing.assert_allclose(found[:, 1], np.log(0.05) + 1.5, atol=1e-6)
+
+
 def test_a_cell_that_holds_nothing_counts_as_zero():
     x = np.full((1, 4, 4, 1), NAN, "float32")
     found = layers.LocalMoments((1, 1))(x)
