@@ -1,8 +1,8 @@
 """Every network of skmm.recipes on the same digits, written and spoken, in one table.
 
 Base networks read one modality, the others both. Voices of the test rows are not in the
-training rows. Few epochs of one network each: this shows how they are called, and
-docs/fusion.md what fusions are worth.
+training rows. Few epochs of one network each: this shows how they are called, not what
+they are worth; benchmarks/fusion.py compares fusions.
 
 Run it from anywhere after the install: it needs no network, and takes about two minutes
 on two cores.
