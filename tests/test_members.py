@@ -345,10 +345,10 @@ def test_modalities_may_be_trained_alone_first():
     with patch("skmm.training.train", watch):
         trained = clone(model).set_params(learning_rate=1e-9).fit(X, y)
     assert [s[:2] for s in schedules] == [("constant", 30), ("cosine", 1)]
-    assert trained.unimodal_scores_["table"] > 0.9
+    assert trained.unimodal_scores_["table"] > 0.8
     assert trained.n_epochs_ == len(trained.history_["loss"]) == 1
     without = clone(model).set_params(learning_rate=1e-9, pretrain_epochs=0).fit(X, y)
-    assert without.unimodal_scores_["table"] < 0.8
+    assert without.unimodal_scores_["table"] < 0.7
     again = [clone(model).fit(X, y).predict_proba(X) for _ in range(2)]
     assert_array_equal(*again)
 
