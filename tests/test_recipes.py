@@ -10,14 +10,6 @@ from skmm.datasets import make_multimodal_classification
 
 KINDS = ["image", "tabular", "text", "timeseries"]
 BASE = {"cnn": (8, 8, 1), "rnn": (8, 3), "mlp": (5,)}  # and a row of what it reads
-JOINED = (
-    "cnn_rnn",
-    "cnn_transformer",
-    "siamese",
-    "graph_network",
-    "multimodal_attention",
-    "gcn",
-)
 FAMILIES = {
     "cnn_rnn": "parallel",
     "cnn_transformer": "parallel",
@@ -26,6 +18,7 @@ FAMILIES = {
     "multimodal_attention": "hybrid",
     "gcn": "hybrid",
 }
+JOINED = tuple(FAMILIES)
 
 
 @pytest.fixture(scope="module")
