@@ -8,9 +8,10 @@ as benchmarks/accuracy.py reads them, and fitted on the rows of its first split.
 
 Each fit is one network with the fusion's defaults, whose own decision is scored
 (`ensemble_size=1, guard=False`): a fusion cannot hide behind the heads of its
-modalities. Four rows say what else matters: each modality alone, `concat` and `gated`
-without modality dropout, and the estimator as it comes. One modality is made worse at
-prediction, each in turn, and the figures are means over these:
+modalities. Other rows say what else matters: each modality alone, the estimator as it
+comes, and both `concat` and `gated` and the estimator without modality dropout. One
+modality is made worse at prediction, each in turn, and the figures are means over
+these:
 
 - noised: every pixel by a normal error of 64 of 255, every other number by one of the
   standard deviation of its modality, half of the words by another word, half of the
@@ -124,6 +125,7 @@ def variants(fusions, names):
             without = {"fusion": key, "modality_dropout": 0.0, **one}
             found[f"{key}, no modality dropout"] = ("", without, None)
         found["as it comes"] = ("", {}, None)
+        found["as it comes, no modality dropout"] = ("", {"modality_dropout": 0.0}, None)
     for name in names:
         found[f"{name} alone"] = ("", one, [name])
     return found

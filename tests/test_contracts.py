@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+import re
 from functools import cache
 
 import keras
@@ -127,20 +128,24 @@ each_encoding = pytest.mark.parametrize(("key", "name"), TAKEN)
 
 @cache
 def joining(key: str, n_modalities: int) -> keras.Model:
+    """The network of a fusion on its own."""
+    return make_joining(key, WIDTHS[:n_modalities])
+
+
+def make_joining(key: str, widths: tuple[int, ...]) -> keras.Model:
     """Embeddings, of which absent ones are replaced, through a fusion."""
     keras.utils.set_random_seed(0)
     fusion = resolve("fusion", key)
     fuses_tokens = isinstance(fusion, TokenFusion)
     places = (N_TOKENS,) if fuses_tokens else ()
-    inputs = [keras.Input((*places, d), name=f"h{m}") for m, d in enumerate(WIDTHS)]
-    inputs = inputs[:n_modalities]
-    present = keras.Input((n_modalities,), name="present")
+    inputs = [keras.Input((*places, d), name=f"h{m}") for m, d in enumerate(widths)]
+    present = keras.Input((len(widths),), name="present")
     embeddings = [
         AbsentEmbedding(m, absent_initializer="normal", name=f"absent{m}")(h, present)
         for m, h in enumerate(inputs)
     ]
     if fuses_tokens:
-        here = [present[:, m : m + 1] > 0 for m in range(n_modalities)]
+        here = [present[:, m : m + 1] > 0 for m in range(len(widths))]
         rest = [keras.ops.repeat(h, N_TOKENS - 1, axis=1) for h in here]
         pairs = zip(here, rest, strict=True)
         seen = [keras.ops.concatenate([keras.ops.ones_like(h), r], 1) for h, r in pairs]
@@ -433,6 +438,79 @@ def test_a_present_embedding_changes_something(key):
         changed[m] = inputs[m] + 1
         moved = np.abs(network(changed) - expected).max(axis=1) > 1e-6
         np.testing.assert_array_equal(moved, inputs[-1][:, m] > 0)
+
+
+# The first modality is read by the others; neighbours are told.
+ORDERED = {"film", "chain_graph"}
+OF_JOINED = {"concat", "gated", "late", "late_plus_joint", "mixture_of_experts"}
+ORDER = (1, 2, 0)  # what is first is then last
+
+
+def of_usual_order(path: str) -> str:
+    """Where a weight of the other order stands in the usual one."""
+    if re.match(r"fusion_(graph|expert)_", path):  # numbers of layers and experts
+        return path
+    n = 2 if re.match(r"fusion_\d_\d_\d", path) else 1  # then a layer's
+    return re.sub(r"\d", lambda found: str(ORDER[int(found[0])]), path, count=n)
+
+
+def in_order(value, axis, sizes, order=ORDER):
+    """Bring the first blocks of an axis, which have these sizes, to another order."""
+    blocks = np.split(value, np.cumsum(sizes), axis=axis)
+    rest = blocks[len(sizes)]
+    return np.concatenate([*(blocks[m] for m in order), rest], axis=axis)
+
+
+def told(a: int) -> list[int]:
+    """Order of the two that modality a has attended to, which lie side by side."""
+    others = [m for m in range(3) if m != a]
+    return [others.index(m) for m in ORDER if m != a]
+
+
+def moved(key: str, path: str, value: np.ndarray) -> np.ndarray:
+    """Bring a weight of the usual order to the other one."""
+    first = len(value)
+    if path == "fusion_hidden/kernel" and key == "tensor":
+        cube = value.reshape(*3 * [round(first ** (1 / 3))], -1)
+        return cube.transpose(*ORDER, 3).reshape(value.shape)
+    if path == "fusion_hidden/kernel" and key == "attention":
+        blocks = np.split(value, 3)
+        return np.concatenate(
+            [in_order(blocks[a], 0, [64, 64], told(a)) for a in ORDER]
+        )
+    if path == "fusion_hidden/kernel" and key == "siamese":
+        return in_order(value, 0, 3 * [value.shape[1]])
+    if key == "attention" and "_self_" in path:
+        for axis in np.flatnonzero(np.array(value.shape) == 128):
+            value = in_order(value, axis, [64, 64], told(int(path[len("fusion_")])))
+        return value
+    if value.ndim == 2 and first - sum(WIDTHS) in (0, 3) and key in OF_JOINED:
+        value = in_order(value, 0, WIDTHS)
+        if first > sum(WIDTHS):  # and what is present
+            value[-3:] = value[-3:][list(ORDER)]
+    if path.startswith("fusion_gate") and key in ("gated", "late"):
+        value = in_order(value, -1, 3 * [value.shape[-1] // 3])
+    return value
+
+
+@pytest.mark.parametrize("key", sorted(set(FUSIONS) - ORDERED))
+def test_modalities_in_another_order_are_the_same_with_weights_moved(key):
+    network, inputs = joining(key, 3), embeddings(key, 3)
+    other = make_joining(key, tuple(WIDTHS[m] for m in ORDER))
+    rng = np.random.default_rng(4)
+    found = {v.path: rng.normal(0, 0.3, v.shape) for v in network.trainable_variables}
+    start = network.get_weights()
+    for v in network.trainable_variables:
+        v.assign(found[v.path])
+    for v in other.trainable_variables:
+        path = of_usual_order(v.path)
+        v.assign(moved(key, path, found[path]))
+    *values, present = inputs
+    rows = [*(values[m] for m in ORDER), present[:, ORDER]]
+    expected = np.asarray(network(inputs))
+    network.set_weights(start)
+    np.testing.assert_allclose(other(rows), expected, rtol=1e-4, atol=1e-4)
+    assert np.ptp(expected, axis=0).max() > 0.01
 
 
 @pytest.mark.parametrize("key", FUSIONS)

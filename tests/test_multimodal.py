@@ -5,12 +5,20 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 import skmm
-from skmm import ModalityTransformer, MultimodalClassifier, MultimodalRegressor
+from skmm import (
+    BaseNNClassifier,
+    ModalityTransformer,
+    MultimodalClassifier,
+    MultimodalRegressor,
+)
 from skmm.datasets import make_multimodal_classification, make_multimodal_regression
 from skmm.exceptions import MissingModalityWarning
 
+AGAIN = ("again", "vector", "again")
 KINDS = ("tabular", "text", "image", "audio", "timeseries", "vector")
 
 
@@ -79,6 +87,69 @@ def test_every_fusion_beats_what_one_modality_can_reach(fusion):
     model.fit(pair.data[:600], pair.target[:600])
     assert model.score(pair.data[600:], pair.target[600:]) > pair.bayes_score["text",]
     assert model.transform(pair.data[:3]).shape[0] == 3
+
+
+@pytest.mark.parametrize("fusion", skmm.available("fusion"))
+def test_a_modality_given_twice_does_no_harm(fusion):
+    pair = make_multimodal_classification(
+        900, modalities=("tabular", "vector"), informative=0.5, random_state=0
+    )
+    X = pair.data.assign(again=pair.data["vector"])
+    model = MultimodalClassifier(
+        fusion=fusion, ensemble_size=1, epochs=15, learning_rate=0.005, random_state=0
+    )
+    model.set_params(guard=False, modalities=[*pair.modalities, AGAIN])
+    model.fit(X[:500], pair.target[:500])
+    assert model.score(X[500:], pair.target[500:]) > pair.bayes_score["vector",] + 0.05
+
+
+@pytest.fixture(scope="module")
+def exclusive_or():
+    """Frames and classes of two modalities of which neither tells anything alone."""
+    X, y = make_multimodal_classification(
+        1200,
+        modalities=("tabular", "vector"),
+        informative=0,
+        interaction=1,
+        random_state=0,
+        return_X_y=True,
+    )
+    transformer = ModalityTransformer()
+    train = transformer.fit_transform(X[:800], y[:800])
+    return train, y[:800], transformer.transform(X[800:]), y[800:]
+
+
+def score_alone(fusion, exclusive_or):
+    """Accuracy of a network whose fusion decides alone."""
+    train, y_train, test, y_test = exclusive_or
+    model = MultimodalClassifier(
+        fusion=fusion, ensemble_size=1, guard=False, epochs=20, random_state=0
+    )
+    return model.fit(train, y_train).score(test, y_test)
+
+
+@pytest.mark.parametrize(
+    "fusion", ["gated", "bilinear", "low_rank", "tensor", "film", "attention"]
+)
+def test_an_interaction_is_learned(fusion, exclusive_or):
+    assert score_alone(fusion, exclusive_or) > 0.97  # of 1
+
+
+@pytest.mark.parametrize("fusion", ["late", "mean", "product_of_experts"])
+def test_a_sum_over_modalities_learns_at_most_three_corners_of_four(
+    fusion, exclusive_or
+):
+    assert score_alone(fusion, exclusive_or) < 0.8
+
+
+def test_one_modality_alone_is_a_network_on_an_array():
+    X, y = load_digits(return_X_y=True)
+    X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    settings = {"epochs": 20, "random_state": 0}
+    alone = BaseNNClassifier(**settings).fit(X_train, y_train)
+    model = MultimodalClassifier(ensemble_size=1, **settings).fit(X_train, y_train)
+    assert model.score(X_test, y_test) > alone.score(X_test, y_test) - 0.01
+    assert np.mean(model.predict(X_test) == alone.predict(X_test)) > 0.96
 
 
 def test_numbers_are_predicted():

@@ -30,6 +30,14 @@ class LateFusion(Fusion):
     mixed. It has ``(sum of d_m + 1) * M`` weights. A network ends here: there is no
     head.
 
+    It cannot learn a pure interaction of two modalities. Scores are sums over
+    modalities, so ``w_1 / w_2 = a(x_1) / b(x_2)`` with positive a and b, and l, of one
+    logit, has the sign of ``a(x_1) l_1(x_1) + b(x_2) l_2(x_2)``: a sum f(x_1) + g(x_2).
+    If the class is the exclusive or of a sign in x_1 and a sign in x_2, f + g would
+    have to be positive at two corners of a square and negative at the other two, but
+    the sums over both diagonals are the same. Of the four corners it decides at most
+    three rightly, whatever encoders, gate and heads compute.
+
     Examples
     --------
     >>> import keras
