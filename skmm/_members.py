@@ -234,6 +234,8 @@ class Members:
         # A program that is shared may have another fit's by the time of the next.
         rate = fitted.setdefault("_rate", program.rate)
         size = int(np.clip(data.n_rows // 32, 32, 256))
+        target, rows = fitted["_target"], slice(None) if data.rows is None else data.rows
+        y, weight = data.y[rows], data.weight[rows]
         return training.Recipe(
             epochs=1 if one_epoch else self.epochs,
             batch_size=size if self.batch_size == "auto" else int(self.batch_size),
@@ -242,6 +244,7 @@ class Members:
             weight_decay=self.weight_decay,
             seed=seed,
             patience=None if self.early_stopping is False else self.n_iter_no_change,
+            constant=target.prior(target.sums(y, weight) / weight.sum()),
             verbose=int(self.verbose),
         )
 

@@ -56,7 +56,8 @@ class BaseNNClassifier(OneModality, NeuralClassifier):
     validation_fraction : float, default=0.1
         Share of rows set apart, between 0 and 1.
     n_iter_no_change : int, default=10
-        Epochs without a validation loss lower by 0.001 before stopping.
+        Epochs without a validation loss lower by 0.001 before stopping; three times
+        as many while it is not a hundredth below that of one answer for all rows.
     time_limit : float or None, default=None
         Seconds that `fit` may take, decoding included. Training ends with them, if
         need be within an epoch, and so does the schedule; the same seed then need not
@@ -223,7 +224,8 @@ class BaseNNRegressor(OneModality, NeuralRegressor):
     validation_fraction : float, default=0.1
         Share of rows set apart, between 0 and 1.
     n_iter_no_change : int, default=10
-        Epochs without a validation loss lower by 0.001 before stopping.
+        Epochs without a validation loss lower by 0.001 before stopping; three times
+        as many while it is not a hundredth below that of one answer for all rows.
     time_limit : float or None, default=None
         Seconds that `fit` may take, decoding included. Training ends with them, if
         need be within an epoch, and so does the schedule; the same seed then need not

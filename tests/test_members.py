@@ -247,6 +247,20 @@ def test_the_history_is_the_mean_over_networks_still_in_training():
     assert np.isfinite(model.history_["val_loss"]).all()
 
 
+@pytest.mark.parametrize("ensemble_size", [1, 2])
+def test_training_knows_what_one_answer_for_all_rows_would_be(ensemble_size):
+    weight = np.where(Y == 1, 3.0, 1.0)
+    model = classifier(ensemble_size=ensemble_size, early_stopping=True, epochs=1)
+    with patch("skmm.training.train", wraps=training.train) as train:
+        model.fit(X, Y, sample_weight=weight)
+    assert train.call_count == ensemble_size
+    for call in train.call_args_list:
+        _, data, recipe = call.args
+        rows = data.rows
+        share = np.average(Y[rows], weights=weight[rows])
+        assert_allclose(recipe.constant, np.log(share / (1 - share)), rtol=1e-5)
+
+
 def test_a_network_without_validation_does_not_count_in_its_mean():
     histories = [{"loss": [1.0, 2.0]}, {"loss": [3.0], "val_loss": [5.0]}]
     assert _mean_history(histories) == {"loss": [2.0, 2.0], "val_loss": [5.0]}

@@ -18,10 +18,10 @@ class BottleneckFusion(TokenFusion):
     """Let modalities talk through a few common tokens.
 
     ``[X_m; B_m] = Transformer([X_m; B])`` for each modality, then ``B = mean_m B_m``
-    over those present, a few times; z is the mean over the modalities present of the
-    first token of each, normalised, 0 where there is none. X_m has shape (batch, t_m,
-    units), B has shape (batch, n_bottlenecks, units), and z has shape (batch,
-    units).
+    over those present, a few times; ``z = relu(W x + c)``, where x is the mean over the
+    modalities present of the first token of each, normalised, 0 where there is none.
+    X_m has shape (batch, t_m, units), B has shape (batch, n_bottlenecks, units), and z
+    has shape (batch, units).
 
     Parameters
     ----------
@@ -50,7 +50,8 @@ class BottleneckFusion(TokenFusion):
     -----
     Encoders show at most 64 places, as `AttentionFusion` says. An absent modality has
     no part in the mean. It has about ``8 * units^2`` weights for each modality and
-    layer.
+    layer. The paper averages what each first token decides; the hidden layer in its
+    place learns what two modalities tell only together.
 
     References
     ----------
@@ -97,8 +98,9 @@ class BottleneckFusion(TokenFusion):
                 common = self._mean(parts, present, f"fusion_exchange_{i}")
         first = stacked([x[:, 0] for x in tokens])
         norm = keras.layers.LayerNormalization(name="fusion_norm")
-        z = MaskedPooling(name="fusion_mean")(norm(first), present)
-        return dropped(z, self.dropout)
+        mean = MaskedPooling(name="fusion_mean")(norm(first), present)
+        hidden = keras.layers.Dense(self.units, activation="relu", name="fusion_hidden")
+        return dropped(hidden(mean), self.dropout)
 
     def _exchange(self, x: Any, observed: Any, common: Any, name: str) -> Any:
         """Let a modality's tokens and the common ones attend to one another."""

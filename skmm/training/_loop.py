@@ -23,6 +23,8 @@ __all__ = ["Data", "History", "train"]
 History = dict[str, list[float]]
 
 LEAST = 1e-3  # by which a loss is lower that is worth waiting for
+LEARNED = 0.99  # of the loss without learning: below it, something has been learned
+LONGER = 3  # times as much patience before
 
 _BATCH_HOOKS = (
     "on_batch_begin",
@@ -79,11 +81,14 @@ class Data:
 class _Best:
     """The weights of the epoch with the lowest validation loss.
 
-    Patience is for what is worth waiting for: a loss that is lower by LEAST.
+    Patience is for what is worth waiting for: a loss that is lower by LEAST. It is
+    longer while the loss is not below `learned`: what only two modalities together
+    tell shows late, and all at once.
     """
 
-    def __init__(self, patience: int):
+    def __init__(self, patience: int, learned: float = math.inf):
         self.patience = patience
+        self.learned = learned
         self.loss = self.noted = math.inf
         self.weights: list[NDArray] | None = None
         self.waited = 0
@@ -96,7 +101,8 @@ class _Best:
             self.noted, self.waited = loss, 0
         else:
             self.waited += 1
-        return self.waited >= self.patience
+        longer = 1 if self.loss < self.learned else LONGER
+        return self.waited >= longer * self.patience
 
 
 def train(
@@ -146,7 +152,9 @@ def train(
     """
     program.loaded = None
     listeners = _listeners(program, callbacks, recipe)
-    best = _Best(recipe.patience) if validation and recipe.patience else None
+    best = None
+    if validation and recipe.patience:
+        best = _Best(recipe.patience, _learned(program, validation, recipe.constant))
     history: History = {}
     work, pace = _Work(program, data, recipe, engine), Pace(program, recipe)
     if validation:
@@ -347,6 +355,20 @@ def evaluate(program: Program, data: Data) -> float:
         total += float(program.evaluate(*_tensors(part)))
         weight += float(part.weight.sum())
     return total / weight
+
+
+def _learned(program: Program, data: Data, constant: NDArray | None) -> float:
+    """Loss below which a network knows more than the same logits for every row."""
+    if constant is None or program.loss.keras_loss is not None:
+        return math.inf
+    rows = data.part()
+    logits = np.tile(constant.astype(np.float32), (data.n_rows, 1))
+    given = program.network.output
+    outputs = {key: logits for key in ("logits", "aside") if key in given}
+    outputs["unimodal"] = [logits for _ in given.get("unimodal", [])]
+    present = rows.arrays[-1] if program.takes_present else None
+    losses = program.loss({"logits": logits, **outputs}, rows.y, present)
+    return LEARNED * float(np.average(losses, weights=rows.weight))
 
 
 def _record(

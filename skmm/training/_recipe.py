@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from numpy.typing import NDArray
+
 from skmm.training._program import Program
 
 __all__ = ["Pace", "Recipe"]
@@ -34,6 +36,10 @@ class Recipe:
     patience : int or None
         Stop after this many epochs whose validation loss is not lower by 0.001; None
         never stops.
+    constant : ndarray of shape (n_logits,) or None, default=None
+        The logits that suit the training rows best if all get the same. Until the
+        validation loss is a hundredth lower than theirs, patience is threefold; None
+        makes no such difference.
     weight_decay : float, default=0.0
         Decoupled weight decay, for an optimizer that has none of its own.
     verbose : int, default=0
@@ -49,6 +55,7 @@ class Recipe:
     schedule: str
     seed: int
     patience: int | None
+    constant: NDArray | None = None
     weight_decay: float = 0.0
     verbose: int = 0
     seconds: float | None = None

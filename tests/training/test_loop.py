@@ -8,7 +8,7 @@ import pytest
 
 from skmm import training
 from skmm._memory import aligned
-from skmm.training._loop import _Best, _Work, round_up
+from skmm.training._loop import _Best, _learned, _Work, round_up
 from skmm.training._program import resident
 
 
@@ -218,6 +218,43 @@ def test_patience_is_not_for_gains_that_nobody_would_see(build):
     losses = [1.0, 0.9995, 0.9985, 0.9980, 0.9979]
     assert [best.stop(program, loss) for loss in losses] == [False] * 4 + [True]
     assert best.loss == losses[-1]
+
+
+def test_patience_is_longer_before_anything_is_learned(build):
+    program = build()
+    best = _Best(patience=2, learned=0.9)
+    assert [best.stop(program, 1.0) for _ in range(7)] == [False] * 6 + [True]
+    best = _Best(patience=2, learned=0.9)
+    losses = [1.0, 1.1, 1.1, 1.1, 0.8, 0.9, 0.9]
+    assert [best.stop(program, loss) for loss in losses] == [False] * 6 + [True]
+
+
+def test_a_loss_without_learning_is_of_one_answer_for_all_rows(build, data, recipe):
+    shares = np.array([0.5, 0.3, 0.2])
+    weight = np.where(data.y[:, 0] == 0, 2.0, 0.5).astype(np.float32)
+    rows = dataclasses.replace(data, weight=weight)
+    of_row = -np.log(shares)[data.y[:, 0].astype(int)]
+    expected = 0.99 * np.average(of_row, weights=weight)
+    assert _learned(build(), rows, np.log(shares)) == pytest.approx(expected)
+    assert _learned(build(), rows, None) == np.inf
+    own = training.Loss("multiclass", (3,), keras_loss="mse")
+    assert _learned(build(loss=own), rows, np.log(shares)) == np.inf
+
+
+def test_a_loss_without_learning_counts_every_term():
+    x, present = keras.Input((2,)), keras.Input((2,))
+    a, b, c, d = (keras.layers.Dense(1, name=name)(x) for name in "abcd")
+    outputs = {"logits": a, "aside": b, "unimodal": [c, d], "embedding": x}
+    loss = training.Loss("squared", (1,), auxiliary=0.5)
+    sgd = training.make_optimizer("sgd", 0.1)
+    program = training.Program(keras.Model([x, present], outputs), loss, sgd)
+    y = np.array([[0.0], [2.0]], np.float32)
+    here = np.array([[1, 1], [1, 0]], np.float32)
+    arrays = [np.zeros((2, 2), np.float32), here]
+    rows = training.Data(arrays, y, np.ones(2, np.float32))
+    errors = [2 + 0.5, 2 + 0.25]  # 1 for each: fused and aside, half of the mean head
+    expected = 0.99 * np.mean(errors)
+    assert _learned(program, rows, np.ones(1)) == pytest.approx(expected)
 
 
 def test_validation_loss_is_weighted(build, data, recipe):
