@@ -2,10 +2,10 @@
 
     python benchmarks/choices.py [--only NAME] [--data FOLDER]
 
-`text`, `bag`, `audio`, `pictures`, `networks`, `heads`, `aside`, `series`, `moment` and
-`waves` read the datasets of FOLDER as benchmarks/accuracy.py does, or the one that
-FOLDER is, and are left out without it; the others need nothing. Alternatives run
-interleaved in one process; figures are medians over the runs, or mean ± standard
+`text`, `bag`, `audio`, `pictures`, `networks`, `heads`, `aside`, `fusions`, `series`,
+`moment` and `waves` read the datasets of FOLDER as benchmarks/accuracy.py does, or the
+one that FOLDER is, and are left out without it; the others need nothing. Alternatives
+run interleaved in one process; figures are medians over the runs, or mean ± standard
 deviation over seeds.
 """
 
@@ -19,7 +19,7 @@ from unittest.mock import patch
 
 import keras
 import numpy as np
-from accuracy import setting, tasks
+from accuracy import setting, tasks, toys
 from scipy.sparse import csr_array
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -74,6 +74,8 @@ NAMES = (
     "moment",
     "waves",
     "bins",
+    "fusions",
+    "alone",
 )
 
 
@@ -323,6 +325,28 @@ def heads(data):
     _compared("heads", data, {str(w): {"aux_weight": w} for w in (0.0, 0.2, 0.5, 1.0)})
 
 
+def fusions(data):
+    """Score fusions with the default's other settings."""
+    keys = ("gated", "concat", "late_plus_joint", "product_of_experts")
+    _compared("fusions", data, {key: {"fusion": key} for key in keys})
+
+
+def alone():
+    """Score fusions of one modality, which have nothing to join: five folds."""
+    for task in toys(only=None):
+        for key in ("gated", "concat"):
+            clear_pool()
+            found = [
+                _scores(task, list(task.X.columns), s, fusion=key) for s in range(RUNS)
+            ]
+            means, spread = np.mean(found, axis=0), np.std(found, axis=0, ddof=1)
+            print(
+                f"alone: {task.name}: {key}: {task.metrics[0]} {means[0]:.4f} ± "
+                f"{spread[0]:.4f}, loss {means[1]:.4f} ± {spread[1]:.4f}",
+                flush=True,
+            )
+
+
 def aside(data):
     """Score a second network of what is no image and no sound, and none."""
     variants = {"with a second network (default)": {}}
@@ -521,7 +545,8 @@ def main():
     parser.add_argument("--data", type=Path)
     options = parser.parse_args()
     experiments = {
-        f.__name__: f for f in (adam, sizes, dropout, bins, engines, limit, calibration)
+        f.__name__: f
+        for f in (adam, sizes, dropout, bins, alone, engines, limit, calibration)
     }
     if options.data:
         experiments |= {
@@ -535,6 +560,7 @@ def main():
             "series": partial(series, options.data),
             "moment": partial(moment, options.data),
             "waves": partial(waves, options.data),
+            "fusions": partial(fusions, options.data),
         }
     print(setting())
     for name, experiment in experiments.items():

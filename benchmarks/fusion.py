@@ -125,7 +125,11 @@ def variants(fusions, names):
             without = {"fusion": key, "modality_dropout": 0.0, **one}
             found[f"{key}, no modality dropout"] = ("", without, None)
         found["as it comes"] = ("", {}, None)
-        found["as it comes, no modality dropout"] = ("", {"modality_dropout": 0.0}, None)
+        found["as it comes, no modality dropout"] = (
+            "",
+            {"modality_dropout": 0.0},
+            None,
+        )
     for name in names:
         found[f"{name} alone"] = ("", one, [name])
     return found
