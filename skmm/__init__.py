@@ -27,6 +27,7 @@ _HOME = {
 }
 _SUBPACKAGES = (
     "datasets",
+    "diversity",
     "encoders",
     "exceptions",
     "fusion",

@@ -234,7 +234,10 @@ class Members:
         # A program that is shared may have another fit's by the time of the next.
         rate = fitted.setdefault("_rate", program.rate)
         size = int(np.clip(data.n_rows // 32, 32, 256))
-        target, rows = fitted["_target"], slice(None) if data.rows is None else data.rows
+        target, rows = (
+            fitted["_target"],
+            slice(None) if data.rows is None else data.rows,
+        )
         y, weight = data.y[rows], data.weight[rows]
         return training.Recipe(
             epochs=1 if one_epoch else self.epochs,

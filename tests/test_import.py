@@ -9,7 +9,15 @@ import pytest
 import skmm
 from skmm import available
 
-SUBPACKAGES = ("datasets", "encoders", "exceptions", "fusion", "modalities", "recipes")
+SUBPACKAGES = (
+    "datasets",
+    "diversity",
+    "encoders",
+    "exceptions",
+    "fusion",
+    "modalities",
+    "recipes",
+)
 
 
 def _loaded_after(statement):

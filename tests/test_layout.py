@@ -26,7 +26,7 @@ LEVELS = (
     {"_many_modalities", "_one_modality", "_tasks"},
     {"_subsets"},
     {"base", "multimodal"},
-    {"recipes"},
+    {"diversity", "recipes"},
     {"skmm"},
 )
 LEVEL = {room: height for height, rooms in enumerate(LEVELS) for room in rooms}

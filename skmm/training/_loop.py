@@ -364,10 +364,12 @@ def _learned(program: Program, data: Data, constant: NDArray | None) -> float:
     rows = data.part()
     logits = np.tile(constant.astype(np.float32), (data.n_rows, 1))
     given = program.network.output
-    outputs = {key: logits for key in ("logits", "aside") if key in given}
+    outputs: dict[str, Any] = {"logits": logits}
     outputs["unimodal"] = [logits for _ in given.get("unimodal", [])]
+    if "aside" in given:
+        outputs["aside"] = logits
     present = rows.arrays[-1] if program.takes_present else None
-    losses = program.loss({"logits": logits, **outputs}, rows.y, present)
+    losses = program.loss(outputs, rows.y, present)
     return LEARNED * float(np.average(losses, weights=rows.weight))
 
 

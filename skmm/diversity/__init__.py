@@ -1,0 +1,13 @@
+"""How alike models are: in their predictions, their failures, their embeddings."""
+
+from skmm.diversity._homogenization import homogenization_ratio
+from skmm.diversity._pairwise import pairwise_similarity
+from skmm.diversity._representations import representation_similarity
+from skmm.diversity._stitching import stitching_penalty
+
+__all__ = [
+    "homogenization_ratio",
+    "pairwise_similarity",
+    "representation_similarity",
+    "stitching_penalty",
+]
