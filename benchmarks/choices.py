@@ -2,11 +2,11 @@
 
     python benchmarks/choices.py [--only NAME] [--data FOLDER]
 
-`text`, `bag`, `audio`, `pictures`, `networks`, `heads`, `aside`, `fusions`, `series`,
-`moment` and `waves` read the datasets of FOLDER as benchmarks/accuracy.py does, or the
-one that FOLDER is, and are left out without it; the others need nothing. Alternatives
-run interleaved in one process; figures are medians over the runs, or mean ± standard
-deviation over seeds.
+`text`, `bag`, `audio`, `pictures`, `networks`, `heads`, `aside`, `fusions`, `swap`,
+`series`, `moment` and `waves` read the datasets of FOLDER as benchmarks/accuracy.py
+does, or the one that FOLDER is, and are left out without it; the others need nothing.
+Alternatives run interleaved in one process; figures are medians over the runs, or mean
+± standard deviation over seeds.
 """
 
 import argparse
@@ -75,6 +75,7 @@ NAMES = (
     "waves",
     "bins",
     "fusions",
+    "swap",
     "alone",
 )
 
@@ -331,6 +332,11 @@ def fusions(data):
     _compared("fusions", data, {key: {"fusion": key} for key in keys})
 
 
+def swap(data):
+    """Score rates at which another row's embedding is joined."""
+    _compared("swap", data, {str(r): {"modality_swap": r} for r in (0.0, 0.1, 0.2)})
+
+
 def alone():
     """Score fusions of one modality, which have nothing to join: five folds."""
     for task in toys(only=None):
@@ -561,6 +567,7 @@ def main():
             "moment": partial(moment, options.data),
             "waves": partial(waves, options.data),
             "fusions": partial(fusions, options.data),
+            "swap": partial(swap, options.data),
         }
     print(setting())
     for name, experiment in experiments.items():

@@ -355,6 +355,7 @@ skmm_mixed = partial(
     ensemble_size=1,
     aux_weight=0,
     modality_dropout=0,
+    modality_swap=0,
 )
 
 

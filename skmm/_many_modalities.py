@@ -65,6 +65,7 @@ class ManyModalities(NestedParams, NeuralEstimator):
         "pretrain_epochs": [Interval(Integral, 0, None, closed="left")],
         "guard": ["boolean"],
         "modality_dropout": [Interval(Real, 0, 1, closed="left")],
+        "modality_swap": [Interval(Real, 0, 1, closed="left")],
     }
 
     def _check_table(self, X: Any, reset: bool) -> Any:
@@ -212,7 +213,7 @@ class ManyModalities(NestedParams, NeuralEstimator):
             self._network_specs(fitted["_input_specs"]),
             [*fitted["encoders_"].values(), fitted["fusion_"]],
             self._loss(fitted),
-            self.modality_dropout,
+            (self.modality_dropout, self.modality_swap),
             self._aside(fitted),
             self.optimizer,
         )
@@ -226,6 +227,7 @@ class ManyModalities(NestedParams, NeuralEstimator):
                 fitted["fusion_"],
                 sum(loss.sizes),
                 modality_dropout=self.modality_dropout,
+                modality_swap=self.modality_swap,
                 unimodal=len(fitted["_specs"]) > 1 and self.aux_weight > 0,
                 aside=self._aside(fitted),
             )

@@ -67,6 +67,52 @@ class ModalityDropout(keras.layers.Layer):
         return {**super().get_config(), "rate": self.rate}
 
 
+@keras.saving.register_keras_serializable(package="skmm")
+class ModalitySwap(keras.layers.Layer):
+    """Give some rows another row's vectors of a modality in training.
+
+    ``h~_i = h_(i - 1) if k_i a_i else h_i`` with ``k_i`` of Bernoulli(rate), the row
+    before it in the batch, and a_i whether row i has the modality. h has shape (batch,
+    ...), a has shape (batch, 1).
+
+    Parameters
+    ----------
+    rate : float
+        Probability that a row's are swapped, from 0 to 1.
+    **kwargs : dict
+        Keyword arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, rate: float, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.rate = rate
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def call(self, vectors: list[Any], present: Any, training: bool = False) -> Any:
+        """Return the arrays of `vectors`, each with the same rows swapped."""
+        if not training:
+            return vectors
+        draws = keras.random.uniform(ops.shape(present), seed=self.seed_generator)
+        hit = (draws < self.rate) & (present > 0)
+        return [
+            ops.where(ops.reshape(hit, (-1, *[1] * (len(h.shape) - 1))), _before(h), h)
+            for h in vectors
+        ]
+
+    def compute_output_shape(self, vectors_shape: Any, present_shape: Any) -> Any:
+        """Return the shapes of `vectors`."""
+        return vectors_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        return {**super().get_config(), "rate": self.rate}
+
+
+def _before(x: Any) -> Any:
+    """Give each row the one before it, and the first the last."""
+    return ops.concatenate([x[-1:], x[:-1]], axis=0)
+
+
 def roomy(spec: ModalitySpec) -> ModalitySpec:
     """Round the sizes up that differ from one fold to the next.
 
@@ -158,6 +204,7 @@ def multimodal_network(
     n_outputs: int,
     *,
     modality_dropout: float = 0.0,
+    modality_swap: float = 0.0,
     unimodal: bool = True,
     aside: Sequence[int] = (),
 ) -> keras.Model:
@@ -175,6 +222,8 @@ def multimodal_network(
         Number of logits.
     modality_dropout : float, default=0.0
         Probability that a modality is taken for absent in training; one always stays.
+    modality_swap : float, default=0.0
+        Probability that what is joined is another row's, in training.
     unimodal : bool, default=True
         Whether each modality gets logits of its own.
     aside : sequence of int, default=()
@@ -201,9 +250,14 @@ def multimodal_network(
     for m, (x, spec) in enumerate(zip(inputs, specs, strict=True)):
         embedding, places, observed = encode[m](x)
         absent = AbsentEmbedding(m, name=f"{spec.name}_absent")
-        embeddings.append(absent(embedding, kept))
+        joined = [absent(embedding, kept)]
         if isinstance(fusion, TokenFusion):
-            tokens.append(_tokens(absent, embedding, places, observed, kept))
+            joined += _tokens(absent, embedding, places, observed, kept)
+        if modality_swap and len(specs) > 1:
+            swap = ModalitySwap(modality_swap, name=f"{spec.name}_swap")
+            joined = swap(joined, kept[:, m : m + 1])
+        embeddings.append(joined[0])
+        tokens.append(joined[1:])
         if unimodal or fusion.produces_logits:
             head = keras.layers.Dense(n_outputs, name=f"{spec.name}_logits")
             decisions.append(head(embeddings[-1]))
@@ -227,6 +281,7 @@ def multimodal_network(
             fusion,
             n_outputs,
             modality_dropout=modality_dropout,
+            modality_swap=modality_swap,
             unimodal=False,
         )
         second = keras.Model(second.inputs, second.output["logits"], name="aside")

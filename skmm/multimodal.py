@@ -59,6 +59,9 @@ class MultimodalClassifier(SubsetClassifier):
     modality_dropout : float, default=0.1
         Probability, in training, that a modality is taken for absent; from 0 to below
         1. One modality always stays.
+    modality_swap : float, default=0.1
+        Probability, in training, that of a modality another row's embedding is joined;
+        from 0 to below 1. It teaches not to believe one modality alone.
     optimizer : str or keras.optimizers.Optimizer, default="adamw"
         A Keras optimizer, by name with gradients clipped to a norm of 1, or as an
         instance whose configuration is copied.
@@ -191,6 +194,7 @@ class MultimodalClassifier(SubsetClassifier):
         pretrain_epochs: int = 0,
         guard: bool = True,
         modality_dropout: float = 0.1,
+        modality_swap: float = 0.1,
         optimizer: Any = "adamw",
         learning_rate: float = 0.002,
         weight_decay: float = 0.001,
@@ -217,6 +221,7 @@ class MultimodalClassifier(SubsetClassifier):
         self.pretrain_epochs = pretrain_epochs
         self.guard = guard
         self.modality_dropout = modality_dropout
+        self.modality_swap = modality_swap
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
@@ -283,6 +288,9 @@ class MultimodalRegressor(SubsetRegressor):
     modality_dropout : float, default=0.1
         Probability, in training, that a modality is taken for absent; from 0 to below
         1. One modality always stays.
+    modality_swap : float, default=0.1
+        Probability, in training, that of a modality another row's embedding is joined;
+        from 0 to below 1. It teaches not to believe one modality alone.
     optimizer : str or keras.optimizers.Optimizer, default="adamw"
         A Keras optimizer, by name with gradients clipped to a norm of 1, or as an
         instance whose configuration is copied.
@@ -397,6 +405,7 @@ class MultimodalRegressor(SubsetRegressor):
         pretrain_epochs: int = 0,
         guard: bool = True,
         modality_dropout: float = 0.1,
+        modality_swap: float = 0.1,
         optimizer: Any = "adamw",
         learning_rate: float = 0.002,
         weight_decay: float = 0.001,
@@ -421,6 +430,7 @@ class MultimodalRegressor(SubsetRegressor):
         self.pretrain_epochs = pretrain_epochs
         self.guard = guard
         self.modality_dropout = modality_dropout
+        self.modality_swap = modality_swap
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay

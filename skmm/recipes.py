@@ -278,7 +278,8 @@ def article_multimodal_model(**params: Any) -> MultimodalClassifier:
     >>> model.fit([x1, x2], x1[:, 0] + x2[:, 0] > 0).predict([x1[:2], x2[:2]]).shape
     (2,)
     """
-    alone = {"ensemble_size": 1, "aux_weight": 0.0, "modality_dropout": 0.0}
+    alone = {"ensemble_size": 1, "aux_weight": 0.0}
+    alone |= {"modality_dropout": 0.0, "modality_swap": 0.0}
     return _multimodal(
         params,
         encoders=[("vector", _dense())],

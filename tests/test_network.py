@@ -1,15 +1,16 @@
 """Graphs from recipes, with room for the next fold."""
 
-from functools import cache
+from functools import cache, partial
 
 import keras
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from skmm._components import resolve
 from skmm._network import (
     ModalityDropout,
+    ModalitySwap,
     fill_room,
     multimodal_network,
     roomy,
@@ -208,3 +209,51 @@ def test_modality_dropout_has_its_rate():
     kept = keras.ops.convert_to_numpy(layer(present, training=True))
     assert kept.mean() == pytest.approx(0.75, abs=0.02)
     assert ModalityDropout.from_config(layer.get_config()).rate == 0.25
+
+
+def test_a_swap_takes_all_of_the_row_before_where_the_modality_is_there():
+    layer = ModalitySwap(0.25)
+    n = 4000
+    rows = np.arange(n, dtype=np.float32)
+    vectors = [rows[:, None], np.tile(rows[:, None, None], (1, 3, 2))]
+    present = (rows % 4 > 0).astype(np.float32)[:, None]
+    x, places = layer(vectors, present)
+    assert_array_equal(x, vectors[0])
+    assert_array_equal(places, vectors[1])
+    x, places = (np.asarray(v) for v in layer(vectors, present, training=True))
+    assert_array_equal(places, np.tile(x[:, None], (1, 3, 2)))
+    swapped = x[:, 0] != rows
+    assert_array_equal(x[swapped, 0], np.roll(rows, 1)[swapped])
+    assert not swapped[present[:, 0] == 0].any()
+    assert swapped[present[:, 0] == 1].mean() == pytest.approx(0.25, abs=0.03)
+    assert ModalitySwap.from_config(layer.get_config()).rate == 0.25
+
+
+@pytest.mark.parametrize("fusion", ["concat", "attention"])
+def test_what_is_joined_is_swapped_and_what_heads_read_is_not(fusion):
+    specs, encoders = [TABLE, TABLE], [resolve("encoder", "mlp") for _ in range(2)]
+    for encoder in encoders:
+        encoder.set_params(dropout=0.0)
+    component = resolve("fusion", fusion).set_params(dropout=0.0)
+    build = partial(multimodal_network, specs, encoders, component, 2)
+    network = build(modality_swap=1.0)
+    plain = build()
+    plain.set_weights([w for w in network.get_weights() if w.dtype != np.uint32])
+    rng = np.random.default_rng(0)
+    x = [rng.normal(size=(4, *TABLE.shape)).astype(np.float32) for _ in specs]
+    present = np.ones((4, 2), np.float32)
+    moved = [np.roll(v, 1, axis=0) for v in x]
+    found, still = network([*x, present], training=True), plain([*x, present])
+    expected = plain([*moved, present])
+    assert_allclose(found["logits"], expected["logits"], atol=1e-5)
+    for own, unmoved in zip(found["unimodal"], still["unimodal"], strict=True):
+        assert_allclose(own, unmoved, atol=1e-5)
+    assert_allclose(network([*x, present])["logits"], still["logits"], atol=1e-5)
+
+
+def test_one_modality_is_not_swapped():
+    network = multimodal_network(
+        [TABLE], [resolve("encoder", "mlp")], resolve("fusion", "gated"), 2,
+        modality_swap=0.5,
+    )  # fmt: skip
+    assert not any("swap" in layer.name for layer in network.layers)
