@@ -7,10 +7,13 @@ that it defines but runs only on itself.
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skmm
+from skmm.diversity import GreedyEnsembleClassifier, GreedyEnsembleRegressor
 
 CORE = {
     "BaseNNClassifier",
@@ -19,6 +22,7 @@ CORE = {
     "MultimodalClassifier",
     "MultimodalRegressor",
 }
+ENSEMBLES = {"GreedyEnsembleClassifier", "GreedyEnsembleRegressor"}
 
 # One for each estimator at most, each with what was measured.
 WEIGHTS = (
@@ -39,7 +43,15 @@ def estimators():
     for estimator in made:
         if "ensemble_size" in estimator.get_params():
             estimator.set_params(ensemble_size=2)
-    return made
+    trees = {"max_depth": 3, "random_state": 0}
+    classifiers = [LogisticRegression(), DecisionTreeClassifier(**trees)]
+    regressors = [Ridge(), DecisionTreeRegressor(**trees)]
+    settings = {"cv": 3, "random_state": 0}
+    return [
+        *made,
+        GreedyEnsembleClassifier(list(zip("ab", classifiers, strict=True)), **settings),
+        GreedyEnsembleRegressor(list(zip("ab", regressors, strict=True)), **settings),
+    ]
 
 
 def expected_failed_checks(estimator):
@@ -47,7 +59,7 @@ def expected_failed_checks(estimator):
 
 
 def test_the_checks_meet_every_public_estimator():
-    assert {type(e).__name__ for e in estimators()} == CORE
+    assert {type(e).__name__ for e in estimators()} == CORE | ENSEMBLES
     assert all(len(reasons) <= 1 for reasons in EXPECTED_FAILURES.values())
 
 
@@ -82,14 +94,21 @@ class Flat(skmm.ModalityTransformer):
 
 
 def subjects():
+    """Every estimator with every check, those of `transform` where there is one."""
     flat = {"ModalityTransformer": Flat()}
-    return [flat.get(type(e).__name__, e) for e in estimators()]
+    made = [flat.get(type(e).__name__, e) for e in estimators()]
+    of_transform = {check for check in EXTRA if "transform" in check or "_out" in check}
+    return [
+        pytest.param(e, check, id=f"{type(e).__name__}-{check}")
+        for e in made
+        for check in EXTRA
+        if hasattr(e, "transform") or check not in of_transform
+    ]
 
 
 # The checks themselves fit on frames and transform arrays, and the other way round.
 @pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
-@pytest.mark.parametrize("check", EXTRA)
-@pytest.mark.parametrize("estimator", subjects(), ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize(("estimator", "check"), subjects())
 def test_scikit_learn_checks_that_run_on_itself_alone(estimator, check):
     run = getattr(estimator_checks, check)
     run(type(estimator).__name__, clone(estimator), **EXTRA[check])

@@ -1,6 +1,10 @@
 """How alike models are: in their predictions, their failures, their embeddings."""
 
 from skmm.diversity._display import SimilarityDisplay
+from skmm.diversity._ensemble import (
+    GreedyEnsembleClassifier,
+    GreedyEnsembleRegressor,
+)
 from skmm.diversity._homogenization import homogenization_ratio
 from skmm.diversity._pairwise import pairwise_similarity
 from skmm.diversity._report import HomogenizationReport
@@ -8,6 +12,8 @@ from skmm.diversity._representations import representation_similarity
 from skmm.diversity._stitching import stitching_penalty
 
 __all__ = [
+    "GreedyEnsembleClassifier",
+    "GreedyEnsembleRegressor",
     "HomogenizationReport",
     "SimilarityDisplay",
     "homogenization_ratio",
