@@ -13,7 +13,12 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skmm
-from skmm.diversity import GreedyEnsembleClassifier, GreedyEnsembleRegressor
+from skmm.diversity import (
+    DiverseEnsembleClassifier,
+    DiverseEnsembleRegressor,
+    GreedyEnsembleClassifier,
+    GreedyEnsembleRegressor,
+)
 
 CORE = {
     "BaseNNClassifier",
@@ -22,7 +27,12 @@ CORE = {
     "MultimodalClassifier",
     "MultimodalRegressor",
 }
-ENSEMBLES = {"GreedyEnsembleClassifier", "GreedyEnsembleRegressor"}
+ENSEMBLES = {
+    "DiverseEnsembleClassifier",
+    "DiverseEnsembleRegressor",
+    "GreedyEnsembleClassifier",
+    "GreedyEnsembleRegressor",
+}
 
 # One for each estimator at most, each with what was measured.
 WEIGHTS = (
@@ -47,8 +57,11 @@ def estimators():
     classifiers = [LogisticRegression(), DecisionTreeClassifier(**trees)]
     regressors = [Ridge(), DecisionTreeRegressor(**trees)]
     settings = {"cv": 3, "random_state": 0}
+    vary = {"max_depth": [1, 3]}
     return [
         *made,
+        DiverseEnsembleClassifier(DecisionTreeClassifier(), vary, **settings),
+        DiverseEnsembleRegressor(DecisionTreeRegressor(), vary, **settings),
         GreedyEnsembleClassifier(list(zip("ab", classifiers, strict=True)), **settings),
         GreedyEnsembleRegressor(list(zip("ab", regressors, strict=True)), **settings),
     ]

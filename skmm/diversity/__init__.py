@@ -1,6 +1,10 @@
 """How alike models are: in their predictions, their failures, their embeddings."""
 
 from skmm.diversity._display import SimilarityDisplay
+from skmm.diversity._diverse import (
+    DiverseEnsembleClassifier,
+    DiverseEnsembleRegressor,
+)
 from skmm.diversity._ensemble import (
     GreedyEnsembleClassifier,
     GreedyEnsembleRegressor,
@@ -12,6 +16,8 @@ from skmm.diversity._representations import representation_similarity
 from skmm.diversity._stitching import stitching_penalty
 
 __all__ = [
+    "DiverseEnsembleClassifier",
+    "DiverseEnsembleRegressor",
     "GreedyEnsembleClassifier",
     "GreedyEnsembleRegressor",
     "HomogenizationReport",

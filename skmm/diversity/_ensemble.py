@@ -2,54 +2,31 @@
 
 from __future__ import annotations
 
-import warnings
-from abc import abstractmethod
-from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import (
-    BaseEstimator,
-    ClassifierMixin,
-    MetaEstimatorMixin,
-    RegressorMixin,
-    clone,
-    is_classifier,
-)
-from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.base import MetaEstimatorMixin, clone, is_classifier
 from sklearn.model_selection import check_cv, cross_val_predict
-from sklearn.utils import Bunch, assert_all_finite, check_random_state
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import (
-    check_is_fitted,
-    column_or_1d,
-    has_fit_parameter,
-)
+from sklearn.utils import Bunch
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from skmm._compat import Interval, check_sample_weight, fit_context
+from skmm._compat import check_sample_weight, fit_context
 from skmm._components import NestedParams
-from skmm.diversity._greedy import greedy_weights
-from skmm.diversity._homogenization import homogenization_ratio
+from skmm.diversity._selection import OfClasses, OfNumbers, Selection
 
 __all__ = ["GreedyEnsembleClassifier", "GreedyEnsembleRegressor"]
 
 
-class _GreedyEnsemble(NestedParams, MetaEstimatorMixin, BaseEstimator):
+class _GreedyEnsemble(NestedParams, MetaEstimatorMixin, Selection):
     """What the ensembles of both kinds have in common."""
 
     _named_params: ClassVar[dict[str, str]] = {"estimators": "estimator"}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Selection._parameter_constraints,
         "estimators": [list, tuple],
-        "cv": ["cv_object"],
-        "max_members": [Interval(Integral, 1, None, closed="left")],
-        "n_bags": [Interval(Integral, 1, None, closed="left")],
-        "bag_share": [Interval(Real, 0, 1, closed="right")],
-        "n_jobs": [Integral, None],
-        "random_state": ["random_state"],
     }
-    _method: ClassVar[str]
 
     def __init__(
         self,
@@ -58,7 +35,6 @@ class _GreedyEnsemble(NestedParams, MetaEstimatorMixin, BaseEstimator):
         cv: Any = 5,
         max_members: int = 50,
         n_bags: int = 20,
-        bag_share: float = 0.5,
         n_jobs: int | None = None,
         random_state: Any = None,
     ):
@@ -66,21 +42,8 @@ class _GreedyEnsemble(NestedParams, MetaEstimatorMixin, BaseEstimator):
         self.cv = cv
         self.max_members = max_members
         self.n_bags = n_bags
-        self.bag_share = bag_share
         self.n_jobs = n_jobs
         self.random_state = random_state
-
-    @abstractmethod
-    def _checked_target(self, y: Any) -> NDArray:
-        """Check the target."""
-
-    @abstractmethod
-    def _of_truth(self, predictions: NDArray, y: NDArray) -> NDArray:
-        """Turn predictions into numbers whose means can be judged, a row for each."""
-
-    @abstractmethod
-    def _losses(self, means: NDArray, y: NDArray) -> NDArray:
-        """Compute the loss of each row."""
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
@@ -109,8 +72,8 @@ class _GreedyEnsemble(NestedParams, MetaEstimatorMixin, BaseEstimator):
         truth = self._checked_target(y)
         weight = check_sample_weight(sample_weight, truth, ensure_non_negative=True)
         params = {} if sample_weight is None else {"sample_weight": weight}
-        classify = is_classifier(self)
-        splits = list(check_cv(self.cv, truth, classifier=classify).split(X, truth))
+        cv = check_cv(self.cv, truth, classifier=is_classifier(self))
+        splits = list(cv.split(X, truth))
         unseen = Parallel(n_jobs=self.n_jobs)(
             delayed(cross_val_predict)(
                 clone(m), X, truth, cv=splits, method=self._method, params=params
@@ -125,8 +88,6 @@ class _GreedyEnsemble(NestedParams, MetaEstimatorMixin, BaseEstimator):
         )
         for name, value in chosen.items():
             setattr(self, name, value)
-        if classify:
-            self.classes_ = np.unique(truth)
         self.estimators_ = fitted
         self.named_estimators_ = Bunch(**dict(zip(names, fitted, strict=True)))
         return self
@@ -156,32 +117,6 @@ class _GreedyEnsemble(NestedParams, MetaEstimatorMixin, BaseEstimator):
                     "takes none in fit: leave one of them out."
                 )
         return models
-
-    def _choose(
-        self, names: list[str], unseen: NDArray, truth: NDArray, weight: NDArray
-    ) -> dict[str, Any]:
-        """Learn weights, and what they bring, from predictions of rows set apart."""
-        values = self._of_truth(unseen, truth)
-        share = weight / weight.sum()
-        rng = np.random.default_rng(
-            check_random_state(self.random_state).randint(2**31)
-        )
-        weights = greedy_weights(
-            values,
-            lambda means: self._losses(means, truth) @ share,
-            max_members=self.max_members,
-            n_bags=self.n_bags,
-            share=self.bag_share,
-            rng=rng,
-        )
-        alone = self._losses(values, truth) @ share
-        together = float(self._losses((weights @ values)[None], truth)[0] @ share)
-        return {
-            "weights_": weights,
-            "losses_": dict(zip(names, alone.tolist(), strict=True)),
-            "loss_": together,
-            "diversity_": float(weights @ alone) - together,
-        }
 
     @property
     def n_features_in_(self) -> int:
@@ -214,13 +149,13 @@ class _GreedyEnsemble(NestedParams, MetaEstimatorMixin, BaseEstimator):
         return tags
 
 
-class GreedyEnsembleClassifier(ClassifierMixin, _GreedyEnsemble):
+class GreedyEnsembleClassifier(OfClasses, _GreedyEnsemble):
     r"""A weighted mean of classifiers' probabilities, chosen greedily.
 
     :math:`p(x) = \sum_k w_k p_k(x)`. Every classifier predicts each row while it is
     fitted on other rows. Then, starting from the best, one after another is added, with
     replacement, whose probabilities leave the log loss of the mean lowest; several
-    times among a random share of the classifiers, to rely on none by chance. Those
+    times on rows drawn with replacement, so as not to fit the chance of few rows. Those
     with a weight are fitted on all rows.
 
     Parameters
@@ -233,9 +168,8 @@ class GreedyEnsembleClassifier(ClassifierMixin, _GreedyEnsemble):
     max_members : int, default=50
         Number of times that a classifier is added in a bag.
     n_bags : int, default=20
-        Number of bags, of which the weights are averaged.
-    bag_share : float, default=0.5
-        Share of the classifiers that each bag knows, above 0 and up to 1.
+        Number of times that rows are drawn with replacement for the choice, whose
+        weights are averaged; 1 takes all rows as they are.
     n_jobs : int or None, default=None
         Number of processes that fit classifiers; None is one.
     random_state : int, RandomState or None, default=None
@@ -288,76 +222,15 @@ class GreedyEnsembleClassifier(ClassifierMixin, _GreedyEnsemble):
     1.0
     """
 
-    _method: ClassVar[str] = "predict_proba"
 
-    def _checked_target(self, y: Any) -> NDArray:
-        y = column_or_1d(y, warn=True)
-        assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
-        return y
-
-    def _of_truth(self, predictions: NDArray, y: NDArray) -> NDArray:
-        codes = np.unique(y, return_inverse=True)[1]
-        return predictions[:, np.arange(len(y)), codes]
-
-    def _losses(self, means: NDArray, y: NDArray) -> NDArray:
-        return -np.log(np.maximum(means, np.finfo(float).tiny))
-
-    def _choose(
-        self, names: list[str], unseen: NDArray, truth: NDArray, weight: NDArray
-    ) -> dict[str, Any]:
-        found = super()._choose(names, unseen, truth, weight)
-        members = unseen[found["weights_"] > 0]
-        together = None
-        if len(members) > 1:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UndefinedMetricWarning)
-                together = homogenization_ratio(
-                    members,
-                    truth,
-                    sample_weight=weight,
-                    random_state=self.random_state,
-                )
-        return {**found, "homogenization_": together}
-
-    def predict_proba(self, X: Any) -> NDArray:
-        """Average the members' class probabilities.
-
-        Parameters
-        ----------
-        X : array-like or dataframe of n_samples rows
-            What `fit` takes.
-
-        Returns
-        -------
-        p : ndarray of shape (n_samples, n_classes)
-        """
-        return self._mean(X)
-
-    def predict(self, X: Any) -> NDArray:
-        """Predict class labels.
-
-        Parameters
-        ----------
-        X : array-like or dataframe of n_samples rows
-            What `fit` takes.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-        """
-        p = self.predict_proba(X)
-        return self.classes_[p.argmax(axis=1)]
-
-
-class GreedyEnsembleRegressor(RegressorMixin, _GreedyEnsemble):
+class GreedyEnsembleRegressor(OfNumbers, _GreedyEnsemble):
     r"""A weighted mean of regressors' predictions, chosen greedily.
 
     :math:`f(x) = \sum_k w_k f_k(x)`. Every regressor predicts each row while it is
     fitted on other rows. Then, starting from the best, one after another is added, with
     replacement, whose predictions leave the squared error of the mean lowest; several
-    times among a random share of the regressors, to rely on none by chance. Those with
-    a weight are fitted on all rows.
+    times on rows drawn with replacement, so as not to fit the chance of few rows. Those
+    with a weight are fitted on all rows.
 
     Parameters
     ----------
@@ -368,9 +241,8 @@ class GreedyEnsembleRegressor(RegressorMixin, _GreedyEnsemble):
     max_members : int, default=50
         Number of times that a regressor is added in a bag.
     n_bags : int, default=20
-        Number of bags, of which the weights are averaged.
-    bag_share : float, default=0.5
-        Share of the regressors that each bag knows, above 0 and up to 1.
+        Number of times that rows are drawn with replacement for the choice, whose
+        weights are averaged; 1 takes all rows as they are.
     n_jobs : int or None, default=None
         Number of processes that fit regressors; None is one.
     random_state : int, RandomState or None, default=None
@@ -418,31 +290,6 @@ class GreedyEnsembleRegressor(RegressorMixin, _GreedyEnsemble):
     >>> model.loss_ < min(model.losses_.values())
     True
     """
-
-    _method: ClassVar[str] = "predict"
-
-    def _checked_target(self, y: Any) -> NDArray:
-        return column_or_1d(y, warn=True, dtype=np.float64)
-
-    def _of_truth(self, predictions: NDArray, y: NDArray) -> NDArray:
-        return predictions
-
-    def _losses(self, means: NDArray, y: NDArray) -> NDArray:
-        return np.square(means - y)
-
-    def predict(self, X: Any) -> NDArray:
-        """Average the members' predictions.
-
-        Parameters
-        ----------
-        X : array-like or dataframe of n_samples rows
-            What `fit` takes.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-        """
-        return self._mean(X)
 
 
 def _fitted(model: Any, X: Any, y: NDArray, params: dict[str, Any]) -> Any:

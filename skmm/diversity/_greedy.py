@@ -1,4 +1,4 @@
-"""Ensembles that are chosen greedily from a library of models."""
+"""Weights of models that are chosen greedily."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ __all__ = ["greedy_weights"]
 
 def greedy_weights(
     values: NDArray,
-    loss: Callable[[NDArray], NDArray],
+    losses: Callable[[NDArray], NDArray],
+    weight: NDArray,
     *,
     max_members: int,
     n_bags: int,
-    share: float,
     rng: np.random.Generator,
 ) -> NDArray:
     """Choose the weights of models in a mean of what they say.
 
-    Forward selection with replacement from the best model on, in several bags that
-    each know a share of the models only; the weights are the mean of the bags'
-    (Caruana, Niculescu-Mizil, Crew and Ksikes 2004, Ensemble Selection from Libraries
-    of Models, ICML, sections 2.1 to 2.3).
+    Forward selection with replacement from the best model on (Caruana,
+    Niculescu-Mizil, Crew and Ksikes 2004, Ensemble Selection from Libraries of Models,
+    ICML, sections 2.1 and 2.2), in bags of rows that are drawn with replacement; the
+    weights are the mean of the bags'.
 
     Parameters
     ----------
     values : ndarray of shape (n_models, n_samples)
         What each model says of each row, where means are taken.
-    loss : callable
-        Takes means of shape (n_candidates, n_samples), returns their losses.
+    losses : callable
+        Takes means of shape (n_candidates, n_samples), returns the losses of the rows.
+    weight : ndarray of shape (n_samples,)
+        Weights of the rows.
     max_members : int
         Number of times that a model is added in a bag; the best count on the way is
         kept.
     n_bags : int
-        Number of bags.
-    share : float
-        Share of the models that a bag knows, above 0; at least one.
+        Number of bags; one has all rows.
     rng : numpy.random.Generator
         Draws the bags.
 
@@ -47,26 +47,32 @@ def greedy_weights(
     weights : ndarray of shape (n_models,)
         Not negative, with the sum 1.
     """
-    n_models = len(values)
-    n_known = max(1, round(share * n_models))
-    weights = np.zeros(n_models)
+    n = len(weight)
+    if n_bags == 1:
+        return _forward(values, losses, weight, max_members)
+    weights = np.zeros(len(values))
     for _ in range(n_bags):
-        known = rng.permutation(n_models)[:n_known]
-        weights[known] += _forward(values[known], loss, max_members)
+        bag = weight * rng.multinomial(n, np.full(n, 1 / n))
+        weights += _forward(values, losses, bag, max_members)
     return weights / n_bags
 
 
 def _forward(
-    values: NDArray, loss: Callable[[NDArray], NDArray], max_members: int
+    values: NDArray,
+    losses: Callable[[NDArray], NDArray],
+    weight: NDArray,
+    max_members: int,
 ) -> NDArray:
+    rows = np.flatnonzero(weight)
+    values, weight = values[:, rows], weight[rows]
     votes = np.zeros(len(values))
-    total = np.zeros(values.shape[1])
+    total = np.zeros(len(rows))
     best, lowest = votes, np.inf
     for n in range(1, max_members + 1):
-        losses = loss((total + values) / n)
-        chosen = int(np.argmin(losses))
+        found = losses((total + values) / n) @ weight
+        chosen = int(np.argmin(found))
         total = total + values[chosen]
         votes = votes + np.eye(len(values))[chosen]
-        if losses[chosen] < lowest:
-            best, lowest = votes, losses[chosen]
+        if found[chosen] < lowest:
+            best, lowest = votes, found[chosen]
     return best / best.sum()

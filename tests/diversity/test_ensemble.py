@@ -187,7 +187,7 @@ def test_numbers_are_averaged(numbers):
             "'svc', a LinearSVC, has no predict_p",
         ),
         ({"n_bags": 0}, "n_bags"),
-        ({"bag_share": 0.0}, "bag_share"),
+        ({"max_members": 0}, "max_members"),
     ],
 )
 def test_wrong_arguments_are_refused(settings, message):

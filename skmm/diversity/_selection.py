@@ -1,0 +1,178 @@
+"""What is averaged in an ensemble, and how its weights are chosen."""
+
+from __future__ import annotations
+
+import warnings
+from abc import abstractmethod
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.utils import assert_all_finite, check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d
+
+from skmm._compat import Interval
+from skmm.diversity._greedy import greedy_weights
+from skmm.diversity._homogenization import homogenization_ratio
+
+__all__ = ["OfClasses", "OfNumbers", "Selection"]
+
+
+class Selection(BaseEstimator):
+    """An ensemble whose weights are chosen on rows set apart."""
+
+    max_members: int
+    n_bags: int
+    random_state: Any
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "cv": ["cv_object"],
+        "max_members": [Interval(Integral, 1, None, closed="left")],
+        "n_bags": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    }
+    _method: ClassVar[str]
+
+    @abstractmethod
+    def _checked_target(self, y: Any) -> NDArray:
+        """Check the target."""
+
+    @abstractmethod
+    def _values(self, predictions: NDArray, y: NDArray) -> NDArray:
+        """Turn predictions into what tells the loss, and is averaged as they are."""
+
+    @abstractmethod
+    def _losses(self, values: NDArray) -> NDArray:
+        """Compute the loss of each row."""
+
+    @abstractmethod
+    def _mean(self, X: Any) -> NDArray:
+        """Average what the members say of X."""
+
+    def _choose(
+        self, names: list[str], unseen: NDArray, truth: NDArray, weight: NDArray
+    ) -> dict[str, Any]:
+        """Learn weights, and what they bring, from predictions of rows set apart."""
+        values = self._values(unseen, truth)
+        share = weight / weight.sum()
+        rng = np.random.default_rng(
+            check_random_state(self.random_state).randint(2**31)
+        )
+        weights = greedy_weights(
+            values,
+            self._losses,
+            share,
+            max_members=self.max_members,
+            n_bags=self.n_bags,
+            rng=rng,
+        )
+        alone = self._losses(values) @ share
+        together = float(self._losses(weights @ values) @ share)
+        return {
+            "weights_": weights,
+            "losses_": dict(zip(names, alone.tolist(), strict=True)),
+            "loss_": together,
+            "diversity_": float(weights @ alone) - together,
+        }
+
+
+class OfClasses(ClassifierMixin, Selection):
+    """What ensembles of classifiers have in common."""
+
+    _method: ClassVar[str] = "predict_proba"
+
+    def _checked_target(self, y: Any) -> NDArray:
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+        return y
+
+    def _values(self, predictions: NDArray, y: NDArray) -> NDArray:
+        codes = np.unique(y, return_inverse=True)[1]
+        return predictions[:, np.arange(len(y)), codes]
+
+    def _losses(self, values: NDArray) -> NDArray:
+        return -np.log(np.maximum(values, np.finfo(float).tiny))
+
+    def _choose(
+        self, names: list[str], unseen: NDArray, truth: NDArray, weight: NDArray
+    ) -> dict[str, Any]:
+        found = super()._choose(names, unseen, truth, weight)
+        members = unseen[found["weights_"] > 0]
+        together = None
+        if len(members) > 1:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UndefinedMetricWarning)
+                together = homogenization_ratio(
+                    members,
+                    truth,
+                    sample_weight=weight,
+                    random_state=self.random_state,
+                )
+        return {
+            **found,
+            "homogenization_": together,
+            "classes_": np.unique(truth),
+        }
+
+    def predict_proba(self, X: Any) -> NDArray:
+        """Average the members' class probabilities.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of n_samples rows
+            What `fit` takes.
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes)
+        """
+        return self._mean(X)
+
+    def predict(self, X: Any) -> NDArray:
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of n_samples rows
+            What `fit` takes.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        p = self.predict_proba(X)
+        return self.classes_[p.argmax(axis=1)]
+
+
+class OfNumbers(RegressorMixin, Selection):
+    """What ensembles of regressors have in common."""
+
+    _method: ClassVar[str] = "predict"
+
+    def _checked_target(self, y: Any) -> NDArray:
+        return column_or_1d(y, warn=True, dtype=np.float64)
+
+    def _values(self, predictions: NDArray, y: NDArray) -> NDArray:
+        return predictions - y
+
+    def _losses(self, values: NDArray) -> NDArray:
+        return np.square(values)
+
+    def predict(self, X: Any) -> NDArray:
+        """Average the members' predictions.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of n_samples rows
+            What `fit` takes.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        return self._mean(X)
