@@ -69,16 +69,15 @@ class ModalityDropout(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="skmm")
 class ModalitySwap(keras.layers.Layer):
-    """Give some rows another row's vectors of a modality in training.
+    """Choose rows, and one modality of each, that is to be another row's in training.
 
-    ``h~_i = h_(i - 1) if k_i a_i else h_i`` with ``k_i`` of Bernoulli(rate), the row
-    before it in the batch, and a_i whether row i has the modality. h has shape (batch,
-    ...), a has shape (batch, 1).
+    The modality is one of those present, each as likely; a has shape (batch,
+    n_modalities), and so has what is returned, 1 where a row's modality is chosen.
 
     Parameters
     ----------
     rate : float
-        Probability that a row's are swapped, from 0 to 1.
+        Probability that a row is chosen, from 0 to 1.
     **kwargs : dict
         Keyword arguments of `keras.layers.Layer`.
     """
@@ -88,29 +87,46 @@ class ModalitySwap(keras.layers.Layer):
         self.rate = rate
         self.seed_generator = keras.random.SeedGenerator()
 
-    def call(self, vectors: list[Any], present: Any, training: bool = False) -> Any:
-        """Return the arrays of `vectors`, each with the same rows swapped."""
+    def call(self, present: Any, training: bool = False) -> Any:
+        """Return zeros but for what is chosen in training."""
         if not training:
-            return vectors
+            return ops.zeros_like(present)
         draws = keras.random.uniform(ops.shape(present), seed=self.seed_generator)
-        hit = (draws < self.rate) & (present > 0)
-        return [
-            ops.where(ops.reshape(hit, (-1, *[1] * (len(h.shape) - 1))), _before(h), h)
-            for h in vectors
-        ]
+        one = ops.one_hot(ops.argmax(draws * present, axis=1), present.shape[1])
+        rows = keras.random.uniform(ops.shape(present[:, :1]), seed=self.seed_generator)
+        return one * present * ops.cast(rows < self.rate, present.dtype)
 
-    def compute_output_shape(self, vectors_shape: Any, present_shape: Any) -> Any:
-        """Return the shapes of `vectors`."""
-        return vectors_shape
+    def compute_output_shape(self, present_shape: Any) -> Any:
+        """Return the shape of `present`."""
+        return present_shape
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs."""
         return {**super().get_config(), "rate": self.rate}
 
 
-def _before(x: Any) -> Any:
-    """Give each row the one before it, and the first the last."""
-    return ops.concatenate([x[-1:], x[:-1]], axis=0)
+@keras.saving.register_keras_serializable(package="skmm")
+class RowBefore(keras.layers.Layer):
+    """Give rows that are chosen the vectors of the row before them in training.
+
+    ``h~_i = h_(i - 1) if c_i else h_i``, and the last row's for the first. h has shape
+    (batch, ...), c has shape (batch, 1).
+    """
+
+    def call(self, vectors: list[Any], chosen: Any, training: bool = False) -> Any:
+        """Return the arrays of `vectors`, each with the same rows changed."""
+        if not training:
+            return vectors
+        changed = []
+        for h in vectors:
+            before = ops.concatenate([h[-1:], h[:-1]], axis=0)
+            here = ops.reshape(chosen > 0, (-1, *[1] * (len(h.shape) - 1)))
+            changed.append(ops.where(here, before, h))
+        return changed
+
+    def compute_output_shape(self, vectors_shape: Any, chosen_shape: Any) -> Any:
+        """Return the shapes of `vectors`."""
+        return vectors_shape
 
 
 def roomy(spec: ModalitySpec) -> ModalitySpec:
@@ -223,7 +239,7 @@ def multimodal_network(
     modality_dropout : float, default=0.0
         Probability that a modality is taken for absent in training; one always stays.
     modality_swap : float, default=0.0
-        Probability that what is joined is another row's, in training.
+        Probability that one modality of what is joined is another row's, in training.
     unimodal : bool, default=True
         Whether each modality gets logits of its own.
     aside : sequence of int, default=()
@@ -245,6 +261,9 @@ def multimodal_network(
     kept = present
     if modality_dropout and len(specs) > 1:
         kept = ModalityDropout(modality_dropout, name="modality_dropout")(present)
+    swaps = modality_swap > 0 and len(specs) > 1
+    if swaps:
+        swapped = ModalitySwap(modality_swap, name="modality_swap")(kept)
     embeddings, tokens, decisions, own = [], [], [], []
     encode = _encodings(encoders, specs, fusion)
     for m, (x, spec) in enumerate(zip(inputs, specs, strict=True)):
@@ -253,9 +272,9 @@ def multimodal_network(
         joined = [absent(embedding, kept)]
         if isinstance(fusion, TokenFusion):
             joined += _tokens(absent, embedding, places, observed, kept)
-        if modality_swap and len(specs) > 1:
-            swap = ModalitySwap(modality_swap, name=f"{spec.name}_swap")
-            joined = swap(joined, kept[:, m : m + 1])
+        if swaps:
+            other = RowBefore(name=f"{spec.name}_swap")
+            joined = other(joined, swapped[:, m : m + 1])
         embeddings.append(joined[0])
         tokens.append(joined[1:])
         if unimodal or fusion.produces_logits:

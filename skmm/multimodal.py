@@ -60,8 +60,8 @@ class MultimodalClassifier(SubsetClassifier):
         Probability, in training, that a modality is taken for absent; from 0 to below
         1. One modality always stays.
     modality_swap : float, default=0.1
-        Probability, in training, that of a modality another row's embedding is joined;
-        from 0 to below 1. It teaches not to believe one modality alone.
+        Probability, in training, that the embedding of one modality, any that the row
+        has, is another row's; from 0 to below 1. It teaches to believe none alone.
     optimizer : str or keras.optimizers.Optimizer, default="adamw"
         A Keras optimizer, by name with gradients clipped to a norm of 1, or as an
         instance whose configuration is copied.
@@ -289,8 +289,8 @@ class MultimodalRegressor(SubsetRegressor):
         Probability, in training, that a modality is taken for absent; from 0 to below
         1. One modality always stays.
     modality_swap : float, default=0.1
-        Probability, in training, that of a modality another row's embedding is joined;
-        from 0 to below 1. It teaches not to believe one modality alone.
+        Probability, in training, that the embedding of one modality, any that the row
+        has, is another row's; from 0 to below 1. It teaches to believe none alone.
     optimizer : str or keras.optimizers.Optimizer, default="adamw"
         A Keras optimizer, by name with gradients clipped to a norm of 1, or as an
         instance whose configuration is copied.

@@ -11,6 +11,7 @@ from skmm._components import resolve
 from skmm._network import (
     ModalityDropout,
     ModalitySwap,
+    RowBefore,
     fill_room,
     multimodal_network,
     roomy,
@@ -211,22 +212,30 @@ def test_modality_dropout_has_its_rate():
     assert ModalityDropout.from_config(layer.get_config()).rate == 0.25
 
 
-def test_a_swap_takes_all_of_the_row_before_where_the_modality_is_there():
+def test_a_swap_is_of_one_modality_that_the_row_has():
     layer = ModalitySwap(0.25)
-    n = 4000
-    rows = np.arange(n, dtype=np.float32)
-    vectors = [rows[:, None], np.tile(rows[:, None, None], (1, 3, 2))]
-    present = (rows % 4 > 0).astype(np.float32)[:, None]
-    x, places = layer(vectors, present)
-    assert_array_equal(x, vectors[0])
-    assert_array_equal(places, vectors[1])
-    x, places = (np.asarray(v) for v in layer(vectors, present, training=True))
-    assert_array_equal(places, np.tile(x[:, None], (1, 3, 2)))
-    swapped = x[:, 0] != rows
-    assert_array_equal(x[swapped, 0], np.roll(rows, 1)[swapped])
-    assert not swapped[present[:, 0] == 0].any()
-    assert swapped[present[:, 0] == 1].mean() == pytest.approx(0.25, abs=0.03)
+    present = np.ones((6000, 3), np.float32)
+    present[:2000, 0] = 0
+    present[:1000] = 0
+    assert not np.asarray(layer(present)).any()
+    chosen = np.asarray(layer(present, training=True))
+    assert chosen.sum(axis=1).max() == 1
+    assert not chosen[present == 0].any()
+    assert chosen[1000:].sum(axis=1).mean() == pytest.approx(0.25, abs=0.02)
+    assert_allclose(chosen[2000:].mean(axis=0), 0.25 / 3, atol=0.015)
+    assert_allclose(chosen[1000:2000].mean(axis=0), [0, 0.125, 0.125], atol=0.03)
     assert ModalitySwap.from_config(layer.get_config()).rate == 0.25
+
+
+def test_chosen_rows_get_all_of_the_row_before():
+    rows = np.arange(5, dtype=np.float32)
+    vectors = [rows[:, None], np.tile(rows[:, None, None], (1, 3, 2))]
+    chosen = np.array([1, 0, 1, 1, 0], np.float32)[:, None]
+    for found, given in zip(RowBefore()(vectors, chosen), vectors, strict=True):
+        assert_array_equal(found, given)
+    x, places = RowBefore()(vectors, chosen, training=True)
+    assert_array_equal(np.asarray(x)[:, 0], [4, 1, 1, 2, 4])
+    assert_array_equal(places, np.tile(np.asarray(x)[:, None], (1, 3, 2)))
 
 
 @pytest.mark.parametrize("fusion", ["concat", "attention"])
@@ -240,12 +249,15 @@ def test_what_is_joined_is_swapped_and_what_heads_read_is_not(fusion):
     plain = build()
     plain.set_weights([w for w in network.get_weights() if w.dtype != np.uint32])
     rng = np.random.default_rng(0)
-    x = [rng.normal(size=(4, *TABLE.shape)).astype(np.float32) for _ in specs]
-    present = np.ones((4, 2), np.float32)
-    moved = [np.roll(v, 1, axis=0) for v in x]
+    x = [rng.normal(size=(40, *TABLE.shape)).astype(np.float32) for _ in specs]
+    present = np.ones((40, 2), np.float32)
     found, still = network([*x, present], training=True), plain([*x, present])
-    expected = plain([*moved, present])
-    assert_allclose(found["logits"], expected["logits"], atol=1e-5)
+    either = [
+        plain([np.roll(x[0], 1, axis=0), x[1], present])["logits"],
+        plain([x[0], np.roll(x[1], 1, axis=0), present])["logits"],
+    ]
+    apart = np.abs(np.stack(either) - np.asarray(found["logits"])).max(axis=2)
+    assert (apart.min(axis=0) < 1e-5).all()
     for own, unmoved in zip(found["unimodal"], still["unimodal"], strict=True):
         assert_allclose(own, unmoved, atol=1e-5)
     assert_allclose(network([*x, present])["logits"], still["logits"], atol=1e-5)
