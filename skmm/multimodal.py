@@ -288,7 +288,7 @@ class MultimodalRegressor(SubsetRegressor):
     modality_dropout : float, default=0.1
         Probability, in training, that a modality is taken for absent; from 0 to below
         1. One modality always stays.
-    modality_swap : float, default=0.1
+    modality_swap : float, default=0.0
         Probability, in training, that the embedding of one modality, any that the row
         has, is another row's; from 0 to below 1. It teaches to believe none alone.
     optimizer : str or keras.optimizers.Optimizer, default="adamw"
@@ -405,7 +405,7 @@ class MultimodalRegressor(SubsetRegressor):
         pretrain_epochs: int = 0,
         guard: bool = True,
         modality_dropout: float = 0.1,
-        modality_swap: float = 0.1,
+        modality_swap: float = 0.0,
         optimizer: Any = "adamw",
         learning_rate: float = 0.002,
         weight_decay: float = 0.001,
