@@ -71,8 +71,8 @@ class ModalityDropout(keras.layers.Layer):
 class ModalitySwap(keras.layers.Layer):
     """Choose rows, and one modality of each, that is to be another row's in training.
 
-    The modality is one of those present, each as likely; a has shape (batch,
-    n_modalities), and so has what is returned, 1 where a row's modality is chosen.
+    Rows have two modalities or more, of which each is as likely. What is given, and
+    returned, has shape (batch, n_modalities): 1 where a row's modality is chosen.
 
     Parameters
     ----------
@@ -94,7 +94,8 @@ class ModalitySwap(keras.layers.Layer):
         draws = keras.random.uniform(ops.shape(present), seed=self.seed_generator)
         one = ops.one_hot(ops.argmax(draws * present, axis=1), present.shape[1])
         rows = keras.random.uniform(ops.shape(present[:, :1]), seed=self.seed_generator)
-        return one * present * ops.cast(rows < self.rate, present.dtype)
+        several = ops.sum(present, axis=1, keepdims=True) > 1
+        return one * ops.cast((rows < self.rate) & several, present.dtype)
 
     def compute_output_shape(self, present_shape: Any) -> Any:
         """Return the shape of `present`."""

@@ -331,6 +331,7 @@ def test_a_modality_that_does_better_alone_is_named_with_what_to_do():
     y = (frame["words"] == "is so").to_numpy().astype(int)
     modalities = [("table", "tabular", "noise"), ("note", "text", "words")]
     settings = {"fusion": Deaf(), "ensemble_size": 2, "epochs": 40, "random_state": 0}
+    settings["modality_swap"] = 0.0
     model = MultimodalClassifier(modalities, guard=False, **settings)
     message = r"'note' alone does better.*guard=True"
     with pytest.warns(FusionWarning, match=message) as caught:

@@ -216,11 +216,12 @@ def test_a_swap_is_of_one_modality_that_the_row_has():
     layer = ModalitySwap(0.25)
     present = np.ones((6000, 3), np.float32)
     present[:2000, 0] = 0
-    present[:1000] = 0
+    present[:1000, 1] = 0  # one modality alone is not another row's
+    present[:500] = 0
     assert not np.asarray(layer(present)).any()
     chosen = np.asarray(layer(present, training=True))
     assert chosen.sum(axis=1).max() == 1
-    assert not chosen[present == 0].any()
+    assert not chosen[present == 0].any() and not chosen[:1000].any()
     assert chosen[1000:].sum(axis=1).mean() == pytest.approx(0.25, abs=0.02)
     assert_allclose(chosen[2000:].mean(axis=0), 0.25 / 3, atol=0.015)
     assert_allclose(chosen[1000:2000].mean(axis=0), [0, 0.125, 0.125], atol=0.03)

@@ -80,6 +80,7 @@ class _DiverseEnsemble(MetaEstimatorMixin, Selection):
             asks for modalities of what is no `ModalityFrame`.
         """
         front, last = self._parts(X)
+        self._check_member("base", last, sample_weight is not None)
         truth = self._checked_target(y)
         weight = check_sample_weight(sample_weight, truth, ensure_non_negative=True)
         variants = self._variants(last)
@@ -105,9 +106,13 @@ class _DiverseEnsemble(MetaEstimatorMixin, Selection):
             for (fitted, _), w in zip(trained, self.weights_, strict=True)
             if w > 0
         ]
+        source = self.estimators_[0][0] if front is None else front
         for name in ("n_features_in_", "feature_names_in_"):
-            source = self.estimators_[0][0] if front is None else front
-            if hasattr(source, name):
+            if hasattr(self, name):
+                delattr(self, name)
+            if isinstance(X, ModalityFrame):
+                self.n_features_in_ = X.shape[1]
+            elif hasattr(source, name):
                 setattr(self, name, getattr(source, name))
         return self
 
@@ -125,18 +130,26 @@ class _DiverseEnsemble(MetaEstimatorMixin, Selection):
 
     def _variants(self, last: Any) -> list[dict[str, Any]]:
         """List what is set in each member."""
-        vary: dict[str, Any] = {"seed": N_SEEDS}
-        if self.vary is not None:
-            vary = dict(self.vary)
+        random = hasattr(last, "random_state")
+        if self.vary is None and not random:
+            raise ValueError(
+                f"vary must say what differs: a {type(last).__name__} has no "
+                "random_state to vary."
+            )
+        vary: dict[str, Any] = {"seed": N_SEEDS} if self.vary is None else {**self.vary}
         rng = check_random_state(self.random_state)
-        own = getattr(last, "random_state", None)
+        given = {"seed", "random_state"} & set(vary)
+        if len(given) > 1:
+            raise ValueError("vary has both seed and random_state, which are the same.")
         if isinstance(vary.get("seed"), Integral):
             vary["seed"] = rng.randint(2**31, size=vary["seed"]).tolist()
-        elif "seed" not in vary and own is None and hasattr(last, "random_state"):
+        elif not given and random and last.random_state is None:
             vary["seed"] = [int(rng.randint(2**31))]
-        empty = [name for name, values in vary.items() if not list(values)]
-        if empty:
-            raise ValueError(f"vary has no value for {empty[0]!r}.")
+        for name, values in vary.items():
+            if isinstance(values, str) or not isinstance(values, Iterable):
+                raise ValueError(f"vary[{name!r}] must be a list, got {values!r}.")
+            if not list(values):
+                raise ValueError(f"vary has no value for {name!r}.")
         return list(ParameterGrid(vary))
 
     def _splits(self, truth: NDArray) -> list[tuple[NDArray, NDArray]]:
@@ -211,7 +224,8 @@ class DiverseEnsembleClassifier(OfClasses, _DiverseEnsemble):
     transformer_ : transformer or None
         What reads the data for all members.
     losses_ : dict of str to float
-        Log loss of each member on rows that it was not fitted on.
+        Log loss of each member on rows that it was not fitted on; those of skmm stop
+        early on the same rows, so it flatters them a little.
     loss_ : float
         The ensemble's on the same rows, from which its weights were chosen.
     diversity_ : float
@@ -292,7 +306,8 @@ class DiverseEnsembleRegressor(OfNumbers, _DiverseEnsemble):
     transformer_ : transformer or None
         What reads the data for all members.
     losses_ : dict of str to float
-        Mean squared error of each member on rows that it was not fitted on.
+        Mean squared error of each member on rows that it was not fitted on; those of
+        skmm stop early on the same rows, so it flatters them a little.
     loss_ : float
         The ensemble's on the same rows, from which its weights were chosen.
     diversity_ : float
@@ -378,7 +393,8 @@ def _on_folds(
     shape = (len(y),) if classes is None else (len(y), len(classes))
     fitted, unseen = [], np.zeros(shape)
     for train, test in splits:
-        known = test if classes is None else test[np.isin(y[test], y[train])]
+        counted = test if weight is None else test[weight[test] > 0]
+        known = counted if classes is None else counted[np.isin(y[counted], y[train])]
         params = {}
         if weight is not None:
             params["sample_weight"] = weight[train]

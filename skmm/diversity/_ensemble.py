@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import MetaEstimatorMixin, clone, is_classifier
 from sklearn.model_selection import check_cv, cross_val_predict
 from sklearn.utils import Bunch
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import check_is_fitted
 
 from skmm._compat import check_sample_weight, fit_context
 from skmm._components import NestedParams
-from skmm.diversity._selection import OfClasses, OfNumbers, Selection
+from skmm.diversity._selection import OfClasses, OfNumbers, Selection, named
 
 __all__ = ["GreedyEnsembleClassifier", "GreedyEnsembleRegressor"]
 
@@ -93,7 +93,7 @@ class _GreedyEnsemble(NestedParams, MetaEstimatorMixin, Selection):
         return self
 
     def _checked_models(self, weighted: bool) -> dict[str, Any]:
-        models = dict(self.estimators)
+        models = named(self.estimators)
         if not models or len(models) < len(self.estimators):
             raise ValueError(
                 "estimators must be one or more, each with a name of its own; got the "
@@ -106,16 +106,7 @@ class _GreedyEnsemble(NestedParams, MetaEstimatorMixin, Selection):
                 f"a double underscore; got {list(models)}."
             )
         for name, model in models.items():
-            if not hasattr(model, self._method):
-                raise ValueError(
-                    f"{name!r}, a {type(model).__name__}, has no {self._method}, which "
-                    "is what is averaged."
-                )
-            if weighted and not has_fit_parameter(model, "sample_weight"):
-                raise ValueError(
-                    f"sample_weight is given, but {name!r}, a {type(model).__name__}, "
-                    "takes none in fit: leave one of them out."
-                )
+            self._check_member(name, model, weighted)
         return models
 
     @property

@@ -47,10 +47,11 @@ def greedy_weights(
     weights : ndarray of shape (n_models,)
         Not negative, with the sum 1.
     """
-    n = len(weight)
+    counted = np.flatnonzero(weight)
+    values, weight = values[:, counted], weight[counted]
     if n_bags == 1:
         return _forward(values, losses, weight, max_members)
-    weights = np.zeros(len(values))
+    n, weights = len(weight), np.zeros(len(values))
     for _ in range(n_bags):
         bag = weight * rng.multinomial(n, np.full(n, 1 / n))
         weights += _forward(values, losses, bag, max_members)

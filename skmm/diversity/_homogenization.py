@@ -81,7 +81,7 @@ def homogenization_ratio(
         observed, expected : float
             Numerator and denominator.
         largest : float
-            The most that H could be with these error rates.
+            The most that H could be with these error rates; NaN for groups.
         error_rates : ndarray of shape (n_models,)
             Of each model.
 
@@ -141,9 +141,10 @@ def homogenization_ratio(
             stacklevel=2,
         )
     elif n_bootstrap:
-        draws = _draws(kind, tallies, n_samples, n_bootstrap, random_state)
+        draws = _draws(kind, tallies, n_bootstrap, random_state)
         low, high = _interval(draws, confidence_level)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    largest = np.nan
+    if kind == "individual" and rates[0].all():
         largest = rates[0].min() / np.prod(rates[0])
     return Bunch(
         ratio=float(ratio[0]),
@@ -182,6 +183,7 @@ def _members(kind: str, groups: ArrayLike | None, n_samples: int) -> NDArray:
 
 def _tallies(checked: Predictions, members: NDArray) -> _Tallies:
     rows = np.column_stack([checked.errors.T, members, checked.weight])
+    rows = rows[checked.weight > 0]
     kinds, count = np.unique(rows, axis=0, return_counts=True)
     group, n_kinds = kinds[:, -2].astype(int), len(kinds)
     ones = np.ones(n_kinds), (group, np.arange(n_kinds))
@@ -221,11 +223,10 @@ def _of_groups(kind: str, tallies: _Tallies, weight: NDArray) -> NDArray:
     return (f * failed).sum(axis=0) / f.sum(axis=0)
 
 
-def _draws(
-    kind: str, tallies: _Tallies, n_samples: int, n_draws: int, random_state: Any
-) -> NDArray:
+def _draws(kind: str, tallies: _Tallies, n_draws: int, random_state: Any) -> NDArray:
     """Draw all rows with replacement, some times; the ratio of each draw."""
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
+    n_samples = tallies.n_rows.sum()
     share = tallies.n_rows / n_samples
     at_once = max(1, AT_ONCE // len(share))
     found = []

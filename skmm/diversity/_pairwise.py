@@ -43,7 +43,7 @@ def pairwise_similarity(
                            \bar a_j \bar a_k + (1 - \bar a_j)
                            (1 - \bar a_k) / (C - 1)`, :math:`\bar a`
                            the mean probability of the true class (Goel
-                           et al. 2025)                                   1
+                           et al. 2025)                                   1 if sure
     ``q_statistic``        :math:`(N_{11} N_{00} - N_{01} N_{10}) /
                            (N_{11} N_{00} + N_{01} N_{10})` of counts
                            of right (1) and wrong (0) (Yule 1900)         1

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_array, column_or_1d
+from sklearn.utils.validation import assert_all_finite, check_array, column_or_1d
 
 from skmm._compat import check_sample_weight
 
@@ -65,7 +65,8 @@ def check_predictions(
     y : array-like of shape (n_samples,) or None, default=None
         True labels.
     classes : array-like of shape (n_classes,) or None, default=None
-        Label of each column of probabilities; None takes the sorted labels of `y`.
+        Label of each column of probabilities, or labels that there are beside those
+        seen; None takes the sorted labels of `y`.
     sample_weight : array-like of shape (n_samples,) or None, default=None
         Weights of the rows.
 
@@ -100,18 +101,26 @@ def check_predictions(
         )
     weight = check_sample_weight(sample_weight, models[0], ensure_non_negative=True)
     if ranks == {1}:
-        probabilities, codes, true = _of_labels(models, truth)
+        probabilities, codes, true = _of_labels(models, truth, classes)
     else:
         probabilities, codes, true = _of_probabilities(models, truth, classes)
     return Predictions(probabilities, codes, true, weight / weight.sum())
 
 
 def _of_labels(
-    models: Sequence[NDArray], truth: NDArray | None
+    models: Sequence[NDArray], truth: NDArray | None, classes: ArrayLike | None
 ) -> tuple[NDArray, NDArray, NDArray | None]:
     every = [*models, *([] if truth is None else [truth])]
-    labels, codes = np.unique(np.concatenate(every), return_inverse=True)
-    codes = codes.reshape(len(every), -1)
+    for labels in every:
+        assert_all_finite(labels, input_name="labels")
+    if len({np.issubdtype(labels.dtype, np.number) for labels in every}) > 1:
+        raise ValueError(
+            "labels must be of one kind, got numbers beside others: dtypes "
+            f"{[str(labels.dtype) for labels in every]}."
+        )
+    known = [] if classes is None else [np.asarray(classes)]
+    labels, codes = np.unique(np.concatenate([*every, *known]), return_inverse=True)
+    codes = codes[: every[0].size * len(every)].reshape(len(every), -1)
     predicted = codes[: len(models)]
     probabilities = np.eye(len(labels))[predicted]
     return probabilities, predicted, None if truth is None else codes[-1]

@@ -13,13 +13,18 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.model_selection import check_cv, cross_val_predict
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+)
 
 from skmm._compat import Interval, fit_context
 from skmm.diversity._display import SimilarityDisplay, spelt
 from skmm.diversity._homogenization import KINDS, homogenization_ratio
 from skmm.diversity._pairwise import METRICS, pairwise_similarity
 from skmm.diversity._predictions import check_predictions
+from skmm.diversity._selection import named
 
 __all__ = ["HomogenizationReport"]
 
@@ -62,7 +67,8 @@ class HomogenizationReport(BaseEstimator):
         Share of the rows, weighted, on which a model is wrong.
     similarities_ : dict of str to Bunch
         Of each metric ``similarity``, ``ci_low`` and ``ci_high``, of shape (n_models,
-        n_models).
+        n_models); intervals of the draws in which a value is defined, NaN where that
+        is less than half of them.
     homogenization_ : Bunch
         As `homogenization_ratio` returns it.
     group_homogenization_ : dict of str to Bunch
@@ -153,6 +159,7 @@ class HomogenizationReport(BaseEstimator):
         """
         models = self._checked()
         truth = column_or_1d(y)
+        check_consistent_length(truth, sample_weight, groups)
         predictions, classes = self._predictions(models, X, truth)
         about: dict[str, Any] = {"classes": classes, "sample_weight": sample_weight}
         draw: dict[str, Any] = {
@@ -182,7 +189,9 @@ class HomogenizationReport(BaseEstimator):
         return self
 
     def _checked(self) -> dict[str, Any]:
-        models = dict(self.estimators)
+        models = named(self.estimators)
+        if not self.metrics:
+            raise ValueError(f"metrics must be some of {sorted(METRICS)}, got none.")
         if len(models) < 2 or len(models) < len(self.estimators):
             raise ValueError(
                 "estimators must be two or more, each with a name of its own; got the "
@@ -235,9 +244,17 @@ class HomogenizationReport(BaseEstimator):
                 with np.errstate(divide="ignore", invalid="ignore"):
                     part = replace(checked, weight=weight / weight.sum())
                     drawn.append(METRICS[metric](part))
-            level = self.confidence_level
-            low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
+            low, high = self._interval(np.stack(drawn))
         return Bunch(similarity=similarity, ci_low=low, ci_high=high)
+
+    def _interval(self, drawn: NDArray) -> tuple[NDArray, NDArray]:
+        """Percentiles of the draws that are defined; NaN where few are."""
+        level = self.confidence_level
+        few = np.isnan(drawn).mean(axis=0) > 0.5
+        filled = np.where(few, 0.0, drawn)
+        ends = [(1 - level) / 2, (1 + level) / 2]
+        low, high = np.where(few, np.nan, np.nanquantile(filled, ends, axis=0))
+        return low, high
 
     def to_text(self) -> str:
         """Write what was found as lines of text.
@@ -249,11 +266,11 @@ class HomogenizationReport(BaseEstimator):
         """
         check_is_fitted(self)
         lines = ["error rate"]
-        width = max(map(len, self.names_))
+        width = max(map(len, [*self.names_, *KINDS]))
         lines += [f"  {n:<{width}}  {e:.3f}" for n, e in self.error_rates_.items()]
         lines.append("homogenization ratio")
         every = {"individual": self.homogenization_, **self.group_homogenization_}
-        lines += [f"  {kind:<{width}}  {_interval(b)}" for kind, b in every.items()]
+        lines += [f"  {kind:<{width}}  {_written(b)}" for kind, b in every.items()]
         for metric, found in self.similarities_.items():
             table = pd.DataFrame(found.similarity, self.names_, self.names_)
             lines.append(spelt(metric))
@@ -306,8 +323,10 @@ def _of_fitted(
     return found, classes[0]
 
 
-def _interval(b: Bunch) -> str:
-    between = ""
+def _written(b: Bunch) -> str:
+    if np.isnan(b.ratio):
+        return "n/a"
+    text = f"{b.ratio:.2f}"
     if not np.isnan(b.ci_low):
-        between = f" (from {b.ci_low:.2f} to {b.ci_high:.2f})"
-    return f"{b.ratio:.2f}{between}, at most {b.largest:.2f}"
+        text += f" (from {b.ci_low:.2f} to {b.ci_high:.2f})"
+    return text if np.isnan(b.largest) else f"{text}, at most {b.largest:.2f}"

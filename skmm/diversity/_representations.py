@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_array, check_consistent_length
 
 __all__ = ["representation_similarity"]
 
+LEAST = 1e-12
 FEWEST_ROWS = {"cka": 4, "procrustes": 2}
 
 
@@ -45,7 +46,8 @@ def representation_similarity(
     -------
     similarity : float
         1 for embeddings that differ by a rotation and a scale, 0 for unrelated ones,
-        which debiased may fall below 0 by chance; NaN where one is constant.
+        which debiased may fall below 0 by chance; NaN where one is constant or,
+        debiased, all rows are as far from one another.
 
     Raises
     ------
@@ -55,7 +57,7 @@ def representation_similarity(
     Warns
     -----
     UndefinedMetricWarning
-        If an embedding is constant.
+        If the similarity is NaN.
 
     See Also
     --------
@@ -86,10 +88,10 @@ def representation_similarity(
     if metric == "procrustes":
         return float(svdvals(a.T @ b).sum())
     hsic = _unbiased_hsic if debiased else _plain_hsic
-    own = hsic(a, a) * hsic(b, b)
-    if not own > 0:
-        return _undefined(metric, "there are too few rows for so many features")
-    return float(hsic(a, b) / np.sqrt(own))
+    own = np.array([hsic(a, a), hsic(b, b)])  # of norms of 1
+    if not own.min() > LEAST:
+        return _undefined(metric, "rows are all as far from one another")
+    return float(hsic(a, b) / np.sqrt(own.prod()))
 
 
 def _standing(x: NDArray) -> NDArray | None:

@@ -9,17 +9,23 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    RegressorMixin,
+    is_classifier,
+    is_regressor,
+)
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import column_or_1d, has_fit_parameter
 
 from skmm._compat import Interval
 from skmm.diversity._greedy import greedy_weights
 from skmm.diversity._homogenization import homogenization_ratio
 
-__all__ = ["OfClasses", "OfNumbers", "Selection"]
+__all__ = ["OfClasses", "OfNumbers", "Selection", "named"]
 
 
 class Selection(BaseEstimator):
@@ -53,10 +59,26 @@ class Selection(BaseEstimator):
     def _mean(self, X: Any) -> NDArray:
         """Average what the members say of X."""
 
+    def _check_member(self, name: str, model: Any, weighted: bool) -> None:
+        """Refuse what cannot be averaged, or takes no weights that are given."""
+        kind = "classifier" if is_classifier(self) else "regressor"
+        right = is_classifier(model) if is_classifier(self) else is_regressor(model)
+        if not right or not hasattr(model, self._method):
+            raise ValueError(
+                f"{name!r} must be a {kind} with {self._method}, which is what is "
+                f"averaged; got {type(model).__name__}."
+            )
+        if weighted and not has_fit_parameter(model, "sample_weight"):
+            raise ValueError(
+                f"sample_weight is given, but {name!r}, a {type(model).__name__}, "
+                "takes none in fit: leave one of them out."
+            )
+
     def _choose(
         self, names: list[str], unseen: NDArray, truth: NDArray, weight: NDArray
     ) -> dict[str, Any]:
         """Learn weights, and what they bring, from predictions of rows set apart."""
+        assert_all_finite(unseen, input_name="what members predict")
         values = self._values(unseen, truth)
         share = weight / weight.sum()
         rng = np.random.default_rng(
@@ -78,6 +100,33 @@ class Selection(BaseEstimator):
             "loss_": together,
             "diversity_": float(weights @ alone) - together,
         }
+
+
+def named(estimators: Any) -> dict[str, Any]:
+    """Make a dict of pairs of name and estimator.
+
+    Parameters
+    ----------
+    estimators : list of (str, estimator)
+        What users give.
+
+    Returns
+    -------
+    models : dict of str to estimator
+
+    Raises
+    ------
+    ValueError
+        If they are no pairs.
+    """
+    for pair in estimators:
+        if not (
+            isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)
+        ):
+            raise ValueError(
+                f"estimators must be pairs of a name and an estimator, got {pair!r}."
+            )
+    return dict(estimators)
 
 
 class OfClasses(ClassifierMixin, Selection):

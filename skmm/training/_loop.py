@@ -361,16 +361,16 @@ def _learned(program: Program, data: Data, constant: NDArray | None) -> float:
     """Loss below which a network knows more than the same logits for every row."""
     if constant is None or program.loss.keras_loss is not None:
         return math.inf
-    rows = data.part()
+    which = slice(None) if data.rows is None else data.rows
     logits = np.tile(constant.astype(np.float32), (data.n_rows, 1))
     given = program.network.output
     outputs: dict[str, Any] = {"logits": logits}
     outputs["unimodal"] = [logits for _ in given.get("unimodal", [])]
     if "aside" in given:
         outputs["aside"] = logits
-    present = rows.arrays[-1] if program.takes_present else None
-    losses = program.loss(outputs, rows.y, present)
-    return LEARNED * float(np.average(losses, weights=rows.weight))
+    present = data.arrays[-1][which] if program.takes_present else None
+    losses = program.loss(outputs, data.y[which], present)
+    return LEARNED * float(np.average(losses, weights=data.weight[which]))
 
 
 def _record(

@@ -80,12 +80,12 @@ def test_each_fold_stops_early_on_the_one_left(fitted):
 
 
 def test_data_are_read_once():
-    model = DiverseEnsembleClassifier(BASE.set_params(epochs=1), VARY, cv=2)
+    base = clone(BASE).set_params(epochs=1)
+    model = DiverseEnsembleClassifier(base, VARY, cv=2)
     with patch.object(
         ModalityTransformer, "fit", autospec=True, side_effect=ModalityTransformer.fit
     ) as fit:
         model.fit(X, Y)
-    BASE.set_params(epochs=6)
     assert fit.call_count == 1
 
 
@@ -110,6 +110,31 @@ def test_seeds_are_given_or_drawn():
     assert states <= {4, 5}
     default = DiverseEnsembleClassifier(base, random_state=0).fit(x, y)
     assert len(default.members_) == 5
+
+
+def test_random_states_are_varied_by_their_name():
+    x, y = load_wine(return_X_y=True)
+    base = DecisionTreeClassifier(max_features=1)
+    model = DiverseEnsembleClassifier(base, {"random_state": [0, 1]}, random_state=0)
+    model.fit(x, y)
+    assert {m.random_state for models in model.estimators_ for m in models} <= {0, 1}
+    assert model.diversity_ > 0
+
+
+def test_weights_that_the_base_cannot_take_are_refused():
+    x, y = load_wine(return_X_y=True)
+    model = DiverseEnsembleClassifier(KNeighborsClassifier(), {"n_neighbors": [1]})
+    with pytest.raises(ValueError, match="'base', a KNeighborsClassifier, takes none"):
+        model.fit(x, y, np.ones(len(y)))
+
+
+def test_names_of_a_frame_are_forgotten_by_the_next_fit():
+    x, y = load_wine(return_X_y=True, as_frame=True)
+    vary = {"n_neighbors": [1, 3]}
+    model = DiverseEnsembleClassifier(KNeighborsClassifier(), vary).fit(x, y)
+    assert len(model.feature_names_in_) == model.n_features_in_ == 13
+    model.fit(x.to_numpy(), y)
+    assert not hasattr(model, "feature_names_in_")
 
 
 def test_equal_members_bring_no_diversity():
@@ -137,6 +162,7 @@ def test_a_pipeline_of_modalities_and_frames_are_taken(fitted):
     frame = ModalityTransformer().fit(X, Y)
     direct = clone(fitted).fit(frame.transform(X), Y)
     assert_array_equal(direct.predict_proba(frame.transform(X_TEST)), expected)
+    assert direct.n_features_in_ == 2
 
 
 def test_numbers_are_averaged():
@@ -192,6 +218,10 @@ def test_a_class_of_one_row_validates_nothing():
     ("settings", "message"),
     [
         ({"vary": {"fusion": []}}, "no value for 'fusion'"),
+        ({"vary": {"epochs": 5}}, r"vary\['epochs'\] must be a list, got 5"),
+        ({"vary": {"seed": 2, "random_state": [1]}}, "both seed and random_state"),
+        ({"base": KNeighborsClassifier(), "vary": None}, "has no random_state to vary"),
+        ({"base": KNeighborsRegressor()}, "'base' must be a classifier"),
         ({"vary": {"fussion": ["gated"]}}, "Invalid parameter 'fussion'"),
         ({"vary": {"modalities": [["image"]]}}, r"any of \['tabular', 'text'\]"),
         ({"vary": {"modalities": ["text"]}}, "got 'text'"),

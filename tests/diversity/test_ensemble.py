@@ -184,8 +184,10 @@ def test_numbers_are_averaged(numbers):
         ({"estimators": [("a__b", GaussianNB())]}, "double underscore"),
         (
             {"estimators": [("svc", LinearSVC())]},
-            "'svc', a LinearSVC, has no predict_p",
+            "'svc' must be a classifier with pre",
         ),
+        ({"estimators": [("ridge", Ridge())]}, "'ridge' must be a classifier"),
+        ({"estimators": [GaussianNB()]}, "pairs of a name and an estimator"),
         ({"n_bags": 0}, "n_bags"),
         ({"max_members": 0}, "max_members"),
     ],

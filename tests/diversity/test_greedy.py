@@ -46,6 +46,8 @@ def test_rows_count_by_their_weight():
     errors = np.stack([np.where(halves, 0.0, 9.0), np.where(halves, 9.0, 0.0)])
     np.testing.assert_array_equal(choose(errors, halves / N), [1, 0])
     np.testing.assert_array_equal(choose(errors, ~halves / N, n_bags=3), [0, 1])
+    one = np.arange(N) == 0
+    np.testing.assert_array_equal(choose(errors[::-1], one * 1.0, n_bags=9), [0, 1])
 
 
 def test_bags_leave_open_what_few_rows_cannot_tell():

@@ -44,6 +44,7 @@ def test_groups_are_counted_as_by_hand():
     for kind, ratio in expected.items():
         found = homogenization_ratio([A, B], Y, kind=kind, groups=GROUPS, n_bootstrap=0)
         assert found.ratio == pytest.approx(ratio)
+        assert np.isnan(found.largest)
 
 
 @pytest.mark.parametrize("kind", ["average", "uniform"])
@@ -118,6 +119,13 @@ def test_a_model_without_errors_leaves_it_undefined():
         found = homogenization_ratio([A, Y], Y)
     assert np.isnan([found.ratio, found.ci_low, found.largest]).all()
     assert found.observed == found.expected == 0
+
+
+def test_rows_of_no_weight_are_not_drawn():
+    weight = np.array([1.0, 0, 0, 0, 0, 0, 0, 1.0])
+    found = homogenization_ratio([A, B], Y, sample_weight=weight, random_state=0)
+    assert found.ratio == 2
+    assert found.ci_low >= 1
 
 
 def test_probabilities_are_taken():

@@ -35,6 +35,12 @@ def test_columns_have_the_order_of_the_classes():
     assert_array_equal(found.errors, [[0, 0, 1]])
 
 
+def test_labels_that_nobody_predicts_are_classes_too():
+    found = check_predictions(LABELS, Y, classes=["no", "perhaps so", "yes"])
+    assert found.probabilities.shape == (2, 3, 3)
+    assert_array_equal(found.errors, check_predictions(LABELS, Y).errors)
+
+
 def test_a_mapping_and_series_are_taken():
     named = {"a": pd.Series(LABELS[0], index=[7, 8, 9]), "b": np.array(LABELS[1])}
     found = check_predictions(named, pd.Series(Y))
@@ -60,6 +66,8 @@ def test_weights_sum_to_one():
         (PROBABILITIES * np.nan, Y, {}, "NaN"),
         (PROBABILITIES, ["no"] * 3, {}, r"2 columns, but there are 1 classes"),
         (PROBABILITIES, Y, {"classes": ["no", "maybe"]}, "label 'yes', which is not"),
+        (LABELS, [0, 1, 1], {}, "labels must be of one kind"),
+        ([[0.0, np.nan]], [0.0, 1.0], {}, "NaN"),
         (LABELS, Y, {"sample_weight": [0, 0, 0]}, "non-zero"),
         (LABELS, Y, {"sample_weight": [1, 1, -1]}, "[Nn]egative"),
     ],

@@ -1,5 +1,7 @@
 """A report compares any classifiers on rows that they were not fitted on."""
 
+from unittest.mock import patch
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -145,6 +147,8 @@ def test_networks_on_mixed_frames_are_compared():
         ({"estimators": [MODELS[0], MODELS[0]]}, "a name of its own"),
         ({"estimators": [*MODELS, ("ridge", Ridge())]}, "'ridge' is no classifier"),
         ({"metrics": ["cappa"]}, "metrics must be among"),
+        ({"metrics": []}, r"metrics must be some of .* got none"),
+        ({"estimators": [m for _, m in MODELS]}, "pairs of a name"),
         ({"cv": "fitted"}, "or 'prefit', got 'fitted'"),
         ({"confidence_level": 2.0}, "confidence_level"),
     ],
@@ -154,6 +158,24 @@ def test_wrong_arguments_are_refused_before_anything_is_fitted(settings, message
     with pytest.raises(ValueError, match=message):
         report.fit(X, Y)
     assert not hasattr(report, "names_")
+
+
+def test_what_has_other_rows_is_refused_before_anything_is_fitted():
+    report = HomogenizationReport(MODELS)
+    for given in ({"groups": [1, 2]}, {"sample_weight": [1.0, 2.0]}):
+        with (
+            patch.object(DecisionTreeClassifier, "fit", side_effect=AssertionError),
+            pytest.raises(ValueError, match="inconsistent numbers of samples"),
+        ):
+            report.fit(X, Y, **given)
+
+
+def test_an_interval_leaves_out_draws_that_are_not_defined():
+    good = np.where(np.arange(len(Y)) < 4, (Y + 1) % 3, Y)  # wrong four times
+    report = HomogenizationReport(MODELS, metrics=["error_correlation"])
+    predictions = {"good": good, "poor": np.roll(Y, 40)}
+    found = report._compared("error_correlation", predictions, Y, {})
+    assert np.isfinite([found.ci_low, found.ci_high]).all()
 
 
 def test_it_is_cloned_with_its_settings():

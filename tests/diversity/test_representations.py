@@ -73,6 +73,14 @@ def test_a_constant_embedding_is_like_nothing(metric):
     assert np.isnan(found)
 
 
+@pytest.mark.parametrize("n", [5, 10, 100])
+def test_rows_that_are_all_as_far_from_one_another_say_nothing_debiased(n):
+    with pytest.warns(UndefinedMetricWarning, match="as far from one another"):
+        assert np.isnan(representation_similarity(np.eye(n), np.eye(n)))
+    plain = representation_similarity(np.eye(n), np.eye(n), debiased=False)
+    assert plain == pytest.approx(1)
+
+
 @pytest.mark.parametrize(
     ("a", "b", "settings", "message"),
     [
