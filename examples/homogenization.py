@@ -55,7 +55,9 @@ groups = {
     "encoders": {
         "base": base,
         "resnet, crnn": network(encoders=[("image", "resnet"), ("audio", "crnn")]),
-        "mixer, rnn": network(encoders=[("image", "patch_mixer"), ("audio", "rnn")]),
+        "mixers": network(
+            encoders=[("image", "patch_mixer"), ("audio", "patch_mixer")]
+        ),
     },
     "fusion": {"base": base, **{f: network(fusion=f) for f in ("late", "low_rank")}},
     "modalities": {"base": base, **{m: reading(m) for m in ("image", "audio")}},
