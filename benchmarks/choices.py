@@ -279,6 +279,17 @@ def _scores(task, columns, seed, **settings):
     return np.mean(found, axis=0)
 
 
+def _print_scores(label, task, columns, **settings):
+    clear_pool()
+    found = [_scores(task, columns, s, **settings) for s in range(RUNS)]
+    means, spread = np.mean(found, axis=0), np.std(found, axis=0, ddof=1)
+    print(
+        f"{label}: {task.metrics[0]} {means[0]:.4f} ± {spread[0]:.4f}, "
+        f"loss {means[1]:.4f} ± {spread[1]:.4f}",
+        flush=True,
+    )
+
+
 def _compared(name, data, variants, kind=None):
     """Print what settings of the default estimator reach: three seeds, paired.
 
@@ -293,7 +304,6 @@ def _compared(name, data, variants, kind=None):
         if kind is not None:
             columns = list(inferred.index[inferred["modality"] == kind])
         for variant, settings in variants.items() if columns else ():
-            clear_pool()
             if "encoder" in settings:
                 names = inferred["name"][columns].unique()
                 settings = {"encoders": [(n, settings["encoder"]) for n in names]}
@@ -301,13 +311,8 @@ def _compared(name, data, variants, kind=None):
                 named = zip(inferred["name"][columns], columns, strict=True)
                 triples = [(name, settings["modality"], c) for name, c in named]
                 settings = {"modalities": triples}
-            found = [_scores(task, columns, s, **settings) for s in range(RUNS)]
-            means, spread = np.mean(found, axis=0), np.std(found, axis=0, ddof=1)
-            print(
-                f"{name}: {folder.name}: {variant}: {task.metrics[0]} {means[0]:.4f} ± "
-                f"{spread[0]:.4f}, loss {means[1]:.4f} ± {spread[1]:.4f}",
-                flush=True,
-            )
+            label = f"{name}: {folder.name}: {variant}"
+            _print_scores(label, task, columns, **settings)
     clear_pool()
 
 
@@ -341,16 +346,8 @@ def alone():
     """Score fusions of one modality, which have nothing to join: five folds."""
     for task in toys(only=None):
         for key in ("gated", "concat"):
-            clear_pool()
-            found = [
-                _scores(task, list(task.X.columns), s, fusion=key) for s in range(RUNS)
-            ]
-            means, spread = np.mean(found, axis=0), np.std(found, axis=0, ddof=1)
-            print(
-                f"alone: {task.name}: {key}: {task.metrics[0]} {means[0]:.4f} ± "
-                f"{spread[0]:.4f}, loss {means[1]:.4f} ± {spread[1]:.4f}",
-                flush=True,
-            )
+            label = f"alone: {task.name}: {key}"
+            _print_scores(label, task, list(task.X.columns), fusion=key)
 
 
 def aside(data):

@@ -13,8 +13,6 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on itself
 
-from pathlib import Path
-
 import numpy as np
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold
@@ -84,7 +82,7 @@ for what, group in groups.items():
 display = report(models).plot()
 display.ax_.set_title("How alike nine networks predict")
 display.figure_.savefig("homogenization.png", dpi=120)
-print(f"\nheat map of all nine: {Path('homogenization.png').resolve().name}")
+print("\nheat map of all nine: homogenization.png")
 
 cv = list(GroupKFold(3).split(X_train, groups=digits.groups[train]))
 ensemble = GreedyEnsembleClassifier(list(models.items()), cv=cv, random_state=0)

@@ -11,9 +11,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.utils import Bunch, check_random_state, check_scalar
+from sklearn.utils import Bunch, check_scalar
 from sklearn.utils.validation import column_or_1d
 
+from skmm.diversity._bootstrap import generator, interval
 from skmm.diversity._predictions import Predictions, check_predictions
 
 __all__ = ["homogenization_ratio"]
@@ -142,7 +143,7 @@ def homogenization_ratio(
         )
     elif n_bootstrap:
         draws = _draws(kind, tallies, n_bootstrap, random_state)
-        low, high = _interval(draws, confidence_level)
+        low, high = map(float, interval(draws, confidence_level))
     largest = np.nan
     if kind == "individual" and rates[0].all():
         largest = rates[0].min() / np.prod(rates[0])
@@ -171,8 +172,8 @@ def _members(kind: str, groups: ArrayLike | None, n_samples: int) -> NDArray:
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {list(KINDS)}, got {kind!r}.")
     if (groups is None) != (kind == "individual"):
-        asked = "give groups" if groups is None else "leave groups out"
-        raise ValueError(f"kind={kind!r} counts failures of others: {asked}.")
+        asked = "groups: give groups" if groups is None else "rows: leave groups out"
+        raise ValueError(f"kind={kind!r} counts the failures of {asked}.")
     if groups is None:
         return np.zeros(n_samples, dtype=int)
     members = column_or_1d(groups)
@@ -225,7 +226,7 @@ def _of_groups(kind: str, tallies: _Tallies, weight: NDArray) -> NDArray:
 
 def _draws(kind: str, tallies: _Tallies, n_draws: int, random_state: Any) -> NDArray:
     """Draw all rows with replacement, some times; the ratio of each draw."""
-    rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
+    rng = generator(random_state)
     n_samples = tallies.n_rows.sum()
     share = tallies.n_rows / n_samples
     at_once = max(1, AT_ONCE // len(share))
@@ -235,11 +236,3 @@ def _draws(kind: str, tallies: _Tallies, n_draws: int, random_state: Any) -> NDA
         count = rng.multinomial(n_samples, share, size=size)
         found.append(_ratio(kind, tallies, count)[0])
     return np.concatenate(found)
-
-
-def _interval(draws: NDArray, level: float) -> tuple[float, float]:
-    defined = draws[~np.isnan(draws)]
-    if 2 * len(defined) < len(draws):
-        return np.nan, np.nan
-    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)

@@ -135,7 +135,7 @@ def _of_probabilities(
         raise ValueError(
             "probabilities must be from 0 to 1 with the sum 1 in each row, got "
             f"values from {stacked.min():.3g} and sums from {sums.min():.3g} to "
-            f"{sums.max():.3g}; labels have one column less."
+            f"{sums.max():.3g}; give labels in one dimension."
         )
     predicted = stacked.argmax(axis=2)
     if truth is None:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.model_selection import check_cv, cross_val_predict
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import Bunch
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
@@ -20,6 +20,7 @@ from sklearn.utils.validation import (
 )
 
 from skmm._compat import Interval, fit_context
+from skmm.diversity._bootstrap import generator, interval
 from skmm.diversity._display import SimilarityDisplay, spelt
 from skmm.diversity._homogenization import KINDS, homogenization_ratio
 from skmm.diversity._pairwise import METRICS, pairwise_similarity
@@ -234,27 +235,14 @@ class HomogenizationReport(BaseEstimator):
         low = high = np.full_like(similarity, np.nan)
         if self.n_bootstrap:
             checked = check_predictions(predictions, y, **about)
-            rng = np.random.default_rng(
-                check_random_state(self.random_state).randint(2**31)
-            )
-            n = len(y)
-            drawn = []
+            rng, n, drawn = generator(self.random_state), len(y), []
             for _ in range(self.n_bootstrap):
                 weight = checked.weight * rng.multinomial(n, np.full(n, 1 / n))
                 with np.errstate(divide="ignore", invalid="ignore"):
                     part = replace(checked, weight=weight / weight.sum())
                     drawn.append(METRICS[metric](part))
-            low, high = self._interval(np.stack(drawn))
+            low, high = interval(np.stack(drawn), self.confidence_level)
         return Bunch(similarity=similarity, ci_low=low, ci_high=high)
-
-    def _interval(self, drawn: NDArray) -> tuple[NDArray, NDArray]:
-        """Percentiles of the draws that are defined; NaN where few are."""
-        level = self.confidence_level
-        few = np.isnan(drawn).mean(axis=0) > 0.5
-        filled = np.where(few, 0.0, drawn)
-        ends = [(1 - level) / 2, (1 + level) / 2]
-        low, high = np.where(few, np.nan, np.nanquantile(filled, ends, axis=0))
-        return low, high
 
     def to_text(self) -> str:
         """Write what was found as lines of text.

@@ -17,11 +17,12 @@ from sklearn.base import (
     is_regressor,
 )
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.utils import assert_all_finite, check_random_state
+from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, has_fit_parameter
 
 from skmm._compat import Interval
+from skmm.diversity._bootstrap import generator
 from skmm.diversity._greedy import greedy_weights
 from skmm.diversity._homogenization import homogenization_ratio
 
@@ -81,16 +82,13 @@ class Selection(BaseEstimator):
         assert_all_finite(unseen, input_name="what members predict")
         values = self._values(unseen, truth)
         share = weight / weight.sum()
-        rng = np.random.default_rng(
-            check_random_state(self.random_state).randint(2**31)
-        )
         weights = greedy_weights(
             values,
             self._losses,
             share,
             max_members=self.max_members,
             n_bags=self.n_bags,
-            rng=rng,
+            rng=generator(self.random_state),
         )
         alone = self._losses(values) @ share
         together = float(self._losses(weights @ values) @ share)
