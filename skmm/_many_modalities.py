@@ -10,6 +10,7 @@ from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
+import keras
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -219,9 +220,19 @@ class ManyModalities(NestedParams, NeuralEstimator):
         )
 
     def _make_program(self, fitted: dict[str, Any]) -> training.Program:
+        return training.Program(
+            self._make_network(fitted),
+            self._loss(fitted),
+            training.make_optimizer(self.optimizer, self.learning_rate),
+            own_optimizer=not isinstance(self.optimizer, str),
+        )
+
+    def _make_network(
+        self, fitted: dict[str, Any], continuous: bool = False
+    ) -> keras.Model:
         loss = self._loss(fitted)
         with seeded_build(fitted["_fit_seed"]):
-            network = multimodal_network(
+            return multimodal_network(
                 self._network_specs(fitted["_input_specs"]),
                 list(fitted["encoders_"].values()),
                 fitted["fusion_"],
@@ -230,13 +241,8 @@ class ManyModalities(NestedParams, NeuralEstimator):
                 modality_swap=self.modality_swap,
                 unimodal=len(fitted["_specs"]) > 1 and self.aux_weight > 0,
                 aside=self._aside(fitted),
+                continuous=continuous,
             )
-        return training.Program(
-            network,
-            loss,
-            training.make_optimizer(self.optimizer, self.learning_rate),
-            own_optimizer=not isinstance(self.optimizer, str),
-        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -343,13 +349,17 @@ class ManyModalities(NestedParams, NeuralEstimator):
             )
 
     @property
-    def network_(self) -> Any:
+    def network_(self) -> keras.Model:
         """A `keras.Model` that decides as the estimator does, built at each access.
 
         But for rows that have no modality at all, which it answers by itself.
         """
         check_is_fitted(self)
         networks = [self._network_of(weights).model for weights in self._weights]
+        return self._pool_networks(networks)
+
+    def _pool_networks(self, networks: Sequence[keras.Model]) -> keras.Model:
+        """Make one network of those that a fit has trained."""
         if len(networks) == 1 and self._shares[0] == 1:
             return networks[0]
         return pooled_network(

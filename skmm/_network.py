@@ -19,7 +19,13 @@ from skmm import training
 from skmm.encoders._base import Encoder
 from skmm.frame import ModalitySpec
 from skmm.fusion._base import Fusion, TokenFusion
-from skmm.layers import AbsentEmbedding, OpinionPool
+from skmm.layers import (
+    AbsentEmbedding,
+    ModalityDropout,
+    ModalitySwap,
+    OpinionPool,
+    RowBefore,
+)
 
 __all__ = [
     "fill_room",
@@ -28,106 +34,6 @@ __all__ = [
     "roomy",
     "unimodal_network",
 ]
-
-
-@keras.saving.register_keras_serializable(package="skmm")
-class ModalityDropout(keras.layers.Layer):
-    """Take present modalities for absent at random in training, never all of them.
-
-    ``a~ = a k`` with ``k`` of Bernoulli(1 - rate) for each modality; a row whose
-    modalities would all go keeps ``a``. a has shape (batch, n_modalities).
-
-    Parameters
-    ----------
-    rate : float
-        Probability that a modality is dropped, from 0 to 1.
-    **kwargs : dict
-        Keyword arguments of `keras.layers.Layer`.
-    """
-
-    def __init__(self, rate: float, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.rate = rate
-        self.seed_generator = keras.random.SeedGenerator()
-
-    def call(self, present: Any, training: bool = False) -> Any:
-        """Return `present` with some of its ones turned to zero in training."""
-        if not training:
-            return present
-        draws = keras.random.uniform(ops.shape(present), seed=self.seed_generator)
-        kept = present * ops.cast(draws >= self.rate, present.dtype)
-        return ops.where(ops.any(kept > 0, axis=1, keepdims=True), kept, present)
-
-    def compute_output_shape(self, present_shape: Any) -> Any:
-        """Return the shape of `present`."""
-        return present_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs."""
-        return {**super().get_config(), "rate": self.rate}
-
-
-@keras.saving.register_keras_serializable(package="skmm")
-class ModalitySwap(keras.layers.Layer):
-    """Choose rows, and one modality of each, that is to be another row's in training.
-
-    Rows have two modalities or more, of which each is as likely. What is given, and
-    returned, has shape (batch, n_modalities): 1 where a row's modality is chosen.
-
-    Parameters
-    ----------
-    rate : float
-        Probability that a row is chosen, from 0 to 1.
-    **kwargs : dict
-        Keyword arguments of `keras.layers.Layer`.
-    """
-
-    def __init__(self, rate: float, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.rate = rate
-        self.seed_generator = keras.random.SeedGenerator()
-
-    def call(self, present: Any, training: bool = False) -> Any:
-        """Return zeros but for what is chosen in training."""
-        if not training:
-            return ops.zeros_like(present)
-        draws = keras.random.uniform(ops.shape(present), seed=self.seed_generator)
-        one = ops.one_hot(ops.argmax(draws * present, axis=1), present.shape[1])
-        rows = keras.random.uniform(ops.shape(present[:, :1]), seed=self.seed_generator)
-        several = ops.sum(present, axis=1, keepdims=True) > 1
-        return one * ops.cast((rows < self.rate) & several, present.dtype)
-
-    def compute_output_shape(self, present_shape: Any) -> Any:
-        """Return the shape of `present`."""
-        return present_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs."""
-        return {**super().get_config(), "rate": self.rate}
-
-
-@keras.saving.register_keras_serializable(package="skmm")
-class RowBefore(keras.layers.Layer):
-    """Give rows that are chosen the vectors of the row before them in training.
-
-    ``h~_i = h_(i - 1) if c_i else h_i``, and the last row's for the first. h has shape
-    (batch, ...), c has shape (batch, 1).
-    """
-
-    def call(self, vectors: list[Any], chosen: Any, training: bool = False) -> Any:
-        """Return the arrays of `vectors`, each with the same rows changed."""
-        if not training:
-            return vectors
-        changed = []
-        for h in vectors:
-            before = ops.concatenate([h[-1:], h[:-1]], axis=0)
-            here = ops.reshape(chosen > 0, (-1, *[1] * (len(h.shape) - 1)))
-            changed.append(ops.where(here, before, h))
-        return changed
-
-    def compute_output_shape(self, vectors_shape: Any, chosen_shape: Any) -> Any:
-        """Return the shapes of `vectors`."""
-        return vectors_shape
 
 
 def roomy(spec: ModalitySpec) -> ModalitySpec:
@@ -188,7 +94,7 @@ def fill_room(array: NDArray, spec: ModalitySpec) -> NDArray:
 
 
 def unimodal_network(
-    spec: ModalitySpec, encoder: Encoder, n_outputs: int
+    spec: ModalitySpec, encoder: Encoder, n_outputs: int, *, continuous: bool = False
 ) -> keras.Model:
     """Build encoder and head.
 
@@ -200,6 +106,8 @@ def unimodal_network(
         Recipe of the layers in between.
     n_outputs : int
         Number of logits.
+    continuous : bool, default=False
+        Whether bytes are taken as floats, which can change little by little.
 
     Returns
     -------
@@ -208,7 +116,7 @@ def unimodal_network(
         (batch, d).
     """
     (spec,) = _legal([spec])
-    x = keras.Input(spec.shape, dtype=spec.dtype, name=spec.name)
+    x = _input(spec, continuous)
     embedding = encoder.encode(x, spec)
     logits = keras.layers.Dense(n_outputs, name="logits")(embedding)
     return keras.Model([x], {"logits": logits, "embedding": embedding})
@@ -224,6 +132,7 @@ def multimodal_network(
     modality_swap: float = 0.0,
     unimodal: bool = True,
     aside: Sequence[int] = (),
+    continuous: bool = False,
 ) -> keras.Model:
     """Build encoders, fusion and head.
 
@@ -246,6 +155,8 @@ def multimodal_network(
     aside : sequence of int, default=()
         Modalities that a second network joins, which shares no weight with the first;
         none for no such network.
+    continuous : bool, default=False
+        Whether bytes are taken as floats, which can change little by little.
 
     Returns
     -------
@@ -257,7 +168,7 @@ def multimodal_network(
         nothing for the second to read.
     """
     specs = _legal(specs)
-    inputs = [keras.Input(s.shape, dtype=s.dtype, name=s.name) for s in specs]
+    inputs = [_input(spec, continuous) for spec in specs]
     present = keras.Input((len(specs),), dtype="float32", name="present")
     kept = present
     if modality_dropout and len(specs) > 1:
@@ -272,6 +183,7 @@ def multimodal_network(
         absent = AbsentEmbedding(m, name=f"{spec.name}_absent")
         joined = [absent(embedding, kept)]
         if isinstance(fusion, TokenFusion):
+            places, observed = _findable(places, observed, spec.name)
             joined += _tokens(absent, embedding, places, observed, kept)
         if swaps:
             other = RowBefore(name=f"{spec.name}_swap")
@@ -303,6 +215,7 @@ def multimodal_network(
             modality_dropout=modality_dropout,
             modality_swap=modality_swap,
             unimodal=False,
+            continuous=continuous,
         )
         second = keras.Model(second.inputs, second.output["logits"], name="aside")
         here = ops.concatenate([present[:, m : m + 1] for m in aside], axis=1)
@@ -311,6 +224,12 @@ def multimodal_network(
         some = ops.any(here > 0, axis=1, keepdims=True)
         outputs["aside"] = ops.where(some, logits, stand_in)
     return keras.Model([*inputs, present], outputs)
+
+
+def _input(spec: ModalitySpec, continuous: bool) -> Any:
+    floats = continuous and spec.dtype == "uint8"
+    dtype = "float32" if floats else spec.dtype
+    return keras.Input(spec.shape, dtype=dtype, name=spec.name)
 
 
 def _encodings(
@@ -337,6 +256,15 @@ def _encodings(
         return lambda x, network=shared[key]: (network(x), None, None)
 
     return [encoding(e, s) for e, s in zip(encoders, specs, strict=True)]
+
+
+def _findable(places: Any, observed: Any, name: str) -> tuple[Any, Any]:
+    """Give names to what a modality's places are, for `encoded` to find them by."""
+    if places is not None:
+        places = keras.layers.Identity(name=f"{name}_shown")(places)
+    if observed is not None:
+        observed = keras.layers.Identity(name=f"{name}_shown_where")(observed)
+    return places, observed
 
 
 def _tokens(

@@ -165,11 +165,26 @@ class OneModality(NestedParams, NeuralEstimator):
                 params=self.get_params(deep=False),
                 seed=fitted["_fit_seed"],
             )
-        with seeded_build(fitted["_fit_seed"]):
-            network = unimodal_network(spec, fitted["encoder_"], sum(loss.sizes))
         return training.Program(
-            network, loss, optimizer, takes_present=False, own_optimizer=own_optimizer
+            self._make_network(fitted),
+            loss,
+            optimizer,
+            takes_present=False,
+            own_optimizer=own_optimizer,
         )
+
+    def _make_network(
+        self, fitted: dict[str, Any], continuous: bool = False
+    ) -> keras.Model:
+        """Build encoder and head; what a builder makes takes bytes as it will."""
+        if self._is_builder:
+            return self._make_program(fitted).network
+        (spec,) = self._network_specs(fitted["_input_specs"])
+        n_outputs = sum(self._loss(fitted).sizes)
+        with seeded_build(fitted["_fit_seed"]):
+            return unimodal_network(
+                spec, fitted["encoder_"], n_outputs, continuous=continuous
+            )
 
     @classmethod
     def from_scikeras(cls, estimator: Any, **params: Any) -> Self:

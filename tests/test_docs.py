@@ -17,7 +17,7 @@ from skmm.modalities._base import Modality
 
 ROOT = Path(__file__).parents[1]
 KINDS = ("modality", "encoder", "fusion")
-PACKAGES = ("datasets", "diversity", "exceptions", "recipes")
+PACKAGES = ("datasets", "diversity", "exceptions", "inspection", "recipes")
 MAIN_CLASSES = (
     "BaseNNClassifier",
     "BaseNNRegressor",

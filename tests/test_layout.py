@@ -13,7 +13,7 @@ PACKAGE = ROOT / "skmm"
 
 # From the ground up. Rooms of one level do not import each other.
 LEVELS = (
-    {"exceptions", "_cache", "_compat", "_memory"},
+    {"exceptions", "_cache", "_compat", "_memory", "_plot"},
     {"_validation"},
     {"frame", "_components", "layers"},
     {"modalities", "encoders", "fusion", "datasets"},
@@ -27,6 +27,7 @@ LEVELS = (
     {"_subsets"},
     {"base", "multimodal"},
     {"diversity", "recipes"},
+    {"inspection"},
     {"skmm"},
 )
 LEVEL = {room: height for height, rooms in enumerate(LEVELS) for room in rooms}

@@ -9,9 +9,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skmm._components import resolve
 from skmm._network import (
-    ModalityDropout,
-    ModalitySwap,
-    RowBefore,
     fill_room,
     multimodal_network,
     roomy,
@@ -191,52 +188,6 @@ def test_names_that_clash_or_are_no_names_are_mended():
 def test_one_modality_needs_no_fusion():
     network = unimodal_network(TABLE, resolve("encoder", "mlp"), 4)
     assert network.output["logits"].shape == (None, 4)
-
-
-def test_modality_dropout_leaves_one_and_rests_in_prediction():
-    layer = ModalityDropout(0.9)
-    present = np.ones((500, 3), np.float32)
-    present[:100, 0] = 0
-    assert_array_equal(layer(present, training=False), present)
-    kept = keras.ops.convert_to_numpy(layer(present, training=True))
-    assert (kept.sum(axis=1) >= 1).all()
-    assert (kept <= present).all()
-    assert kept.sum() < present.sum()
-
-
-def test_modality_dropout_has_its_rate():
-    layer = ModalityDropout(0.25)
-    present = np.ones((4000, 4), np.float32)
-    kept = keras.ops.convert_to_numpy(layer(present, training=True))
-    assert kept.mean() == pytest.approx(0.75, abs=0.02)
-    assert ModalityDropout.from_config(layer.get_config()).rate == 0.25
-
-
-def test_a_swap_is_of_one_modality_that_the_row_has():
-    layer = ModalitySwap(0.25)
-    present = np.ones((6000, 3), np.float32)
-    present[:2000, 0] = 0
-    present[:1000, 1] = 0  # one modality alone is not another row's
-    present[:500] = 0
-    assert not np.asarray(layer(present)).any()
-    chosen = np.asarray(layer(present, training=True))
-    assert chosen.sum(axis=1).max() == 1
-    assert not chosen[present == 0].any() and not chosen[:1000].any()
-    assert chosen[1000:].sum(axis=1).mean() == pytest.approx(0.25, abs=0.02)
-    assert_allclose(chosen[2000:].mean(axis=0), 0.25 / 3, atol=0.015)
-    assert_allclose(chosen[1000:2000].mean(axis=0), [0, 0.125, 0.125], atol=0.03)
-    assert ModalitySwap.from_config(layer.get_config()).rate == 0.25
-
-
-def test_chosen_rows_get_all_of_the_row_before():
-    rows = np.arange(5, dtype=np.float32)
-    vectors = [rows[:, None], np.tile(rows[:, None, None], (1, 3, 2))]
-    chosen = np.array([1, 0, 1, 1, 0], np.float32)[:, None]
-    for found, given in zip(RowBefore()(vectors, chosen), vectors, strict=True):
-        assert_array_equal(found, given)
-    x, places = RowBefore()(vectors, chosen, training=True)
-    assert_array_equal(np.asarray(x)[:, 0], [4, 1, 1, 2, 4])
-    assert_array_equal(places, np.tile(np.asarray(x)[:, None], (1, 3, 2)))
 
 
 @pytest.mark.parametrize("fusion", ["concat", "attention"])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skmm._plot import pyplot
 from skmm.diversity._pairwise import pairwise_similarity
 
 __all__ = ["SimilarityDisplay"]
@@ -113,7 +114,7 @@ class SimilarityDisplay:
         display : SimilarityDisplay
             This one.
         """
-        plt, n = _pyplot(), len(self.names)
+        plt, n = pyplot(), len(self.names)
         if ax is None:
             size = 0.6 * n + 0.08 * max(map(len, self.names)) + 1
             _, ax = plt.subplots(figsize=(size + 0.8, size), layout="tight")
@@ -139,11 +140,3 @@ class SimilarityDisplay:
 def spelt(metric: str) -> str:
     """Write the name of a metric as people do."""
     return SPELT.get(metric, metric.replace("_", " "))
-
-
-def _pyplot() -> Any:
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError("plots need matplotlib: pip install 'skmm[plot]'.") from error
-    return plt

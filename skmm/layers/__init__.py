@@ -7,6 +7,7 @@ pandas.
 
 from skmm.layers._attention import LearnedTokens, attention_block
 from skmm.layers._augment import AugmentImage, AugmentSpectrogram
+from skmm.layers._dropping import ModalityDropout, ModalitySwap, RowBefore
 from skmm.layers._embedding import CategoryEmbedding, PositionEmbedding, TokenEmbedding
 from skmm.layers._folding import FoldAxis, UnfoldAxis
 from skmm.layers._graph import GraphAttention, GraphConvolution
@@ -51,6 +52,8 @@ __all__ = [
     "MaskPadding",
     "MaskedPooling",
     "Mixture",
+    "ModalityDropout",
+    "ModalitySwap",
     "Modulation",
     "Observed",
     "OpinionPool",
@@ -62,6 +65,7 @@ __all__ = [
     "PretrainedNetwork",
     "ProductOfExperts",
     "RankedPooling",
+    "RowBefore",
     "SeriesSummary",
     "StatisticsPooling",
     "TokenEmbedding",
