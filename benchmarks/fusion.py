@@ -4,7 +4,8 @@
                                 [--seeds 3] [--write docs/fusion.md]
 
 `spoken digits` and `interaction` need nothing; the other datasets are read from FOLDER
-as benchmarks/accuracy.py reads them, and fitted on the rows of its first split.
+as benchmarks/accuracy.py reads them, and fitted on the rows of its first split, drawn
+where there are more than 5,000: each dataset takes 70 fits.
 
 Each fit is one network with the fusion's defaults, whose own decision is scored
 (`ensemble_size=1, guard=False`): a fusion cannot hide behind the heads of its
@@ -41,6 +42,7 @@ FROM_FOLDER = ("avmnist", "fashion_products", "covid_cxr")
 DIGITS, PAIRS = "spoken digits", "interaction"
 CONDITIONS = ("clean", "noised", "30 % missing", "60 % missing")
 HEADER = ("fusion", "family", *CONDITIONS, "weights", "seconds a fit")
+MOST_ROWS = 5000  # that are fitted on
 SHARES = {"30 % missing": 0.3, "60 % missing": 0.6}
 
 
@@ -102,7 +104,10 @@ def pairs():
 def of_folder(folder):
     """Frames and labels of a dataset's first split."""
     task = next(tasks(folder))
-    return *encoded(task.X, task.y, *task.folds[0]), SCORERS[task.metrics[0]]
+    train, test = task.folds[0]
+    if len(train) > MOST_ROWS:
+        train = np.random.default_rng(0).choice(train, MOST_ROWS, replace=False)
+    return *encoded(task.X, task.y, train, test), SCORERS[task.metrics[0]]
 
 
 def encoded(X, y, train, test):

@@ -33,7 +33,7 @@ from skmm.frame import ModalityFrame, ModalitySpec
 from skmm.fusion._base import Fusion
 from skmm.transformer import ModalityTransformer
 
-__all__ = ["ManyModalities"]
+__all__ = ["ManyModalities", "opinions_of"]
 
 ENSEMBLE_SIZE = 5  # ensemble_size="auto" on few rows
 KINDS = {"audio", "image", "tabular", "text", "timeseries", "vector"}
@@ -186,19 +186,23 @@ class ManyModalities(NestedParams, NeuralEstimator):
         if modalities is not None:
             present = present * self._chosen(modalities)
         logits = self._pooled([*arrays, present], temperature)
-        nothing = np.flatnonzero(~present.any(axis=1))
-        if len(nothing):
-            logits[nothing] = self._target.prior(self._sums[:-1] / self._sums[-1])
-            if modalities is None or len(modalities):
-                of = list(self.encoders_) if modalities is None else list(modalities)
-                warnings.warn(
-                    f"{len(nothing)} of {len(logits)} rows have none of the "
-                    f"modalities {of}; what is predicted for them is what the training "
-                    "rows had on the whole.",
-                    MissingModalityWarning,
-                    stacklevel=4,
-                )
+        n_empty = self._answer_empty(logits, present)
+        if n_empty and (modalities is None or len(modalities)):
+            of = list(self.encoders_) if modalities is None else list(modalities)
+            warnings.warn(
+                f"{n_empty} of {len(logits)} rows have none of the modalities {of}; "
+                "what is predicted for them is what the training rows had on the "
+                "whole.",
+                MissingModalityWarning,
+                stacklevel=4,
+            )
         return logits
+
+    def _answer_empty(self, logits: NDArray, present: NDArray) -> int:
+        """Put what most training rows had where a row has nothing; count these rows."""
+        nothing = np.flatnonzero(~present.any(axis=1))
+        logits[nothing] = self._target.prior(self._sums[:-1] / self._sums[-1])
+        return len(nothing)
 
     def _chosen(self, modalities: Collection[str]) -> NDArray:
         """Say which modalities are named, (n_modalities,) float32."""
@@ -299,11 +303,7 @@ class ManyModalities(NestedParams, NeuralEstimator):
         logits, own, *others = training.predict(
             program, arrays, ["logits", "unimodal", *aside]
         )
-        present = arrays[-1].T[..., np.newaxis] > 0
-        own = np.where(present, own, logits)
-        return np.concatenate(
-            [logits[np.newaxis], own, *(z[np.newaxis] for z in others)]
-        )
+        return opinions_of(logits, own, others, arrays[-1] > 0)
 
     def _judge(self, fitted: dict[str, Any], unseen: Unseen) -> dict[str, Any]:
         """Score each modality's own head, and choose what counts in the decision."""
@@ -369,6 +369,30 @@ class ManyModalities(NestedParams, NeuralEstimator):
             self._target.sizes,
             getattr(self, "temperature_", 1.0),
         )
+
+
+def opinions_of(
+    logits: NDArray, own: NDArray, others: Sequence[NDArray], present: NDArray
+) -> NDArray:
+    """Lay a network's opinions behind one another.
+
+    Parameters
+    ----------
+    logits : ndarray of shape (n_samples, n_logits)
+        What the fused network says; it stands in for a modality that a row lacks.
+    own : ndarray of shape (n_modalities, n_samples, n_logits)
+        What the heads of the modalities say.
+    others : sequence of ndarray of shape (n_samples, n_logits)
+        What else there is.
+    present : ndarray of bool, shape (n_samples, n_modalities)
+        Which modalities the rows have.
+
+    Returns
+    -------
+    opinions : ndarray of shape (n_opinions, n_samples, n_logits)
+    """
+    own = np.where(present.T[..., np.newaxis], own, logits)
+    return np.stack([logits, *own, *others])
 
 
 def _effort(spec: ModalitySpec) -> int:

@@ -328,13 +328,15 @@ class NeuralEstimator(
         return self._pooled(self._read(X), temperature)
 
     def _pooled(self, arrays: list[NDArray], temperature: float) -> NDArray:
-        several = self._shares[0] < 1
-        hear = self._opinions if several else fused_opinion
-        shares = self._shares if several else np.ones(1)
-        opinions = np.concatenate(self._run(arrays, hear)) / temperature
-        shares = np.tile(shares, len(self._weights)) / len(self._weights)
+        hear = self._opinions if self._shares[0] < 1 else fused_opinion
+        return self._pool(self._run(arrays, hear), temperature)
+
+    def _pool(self, opinions: Sequence[NDArray], temperature: float) -> NDArray:
+        """Pool the opinions of each network, (n_opinions, n_samples, n_logits)."""
+        logits = np.concatenate(opinions) / temperature
+        shares = np.tile(self._shares[: len(opinions[0])], len(opinions))
         heard = np.flatnonzero(shares)
-        return self._target.pool(opinions[heard], shares[heard])
+        return self._target.pool(logits[heard], shares[heard] / len(opinions))
 
     @property
     def network_(self) -> keras.Model:

@@ -5,11 +5,12 @@ network go in, weights and a history come out.
 """
 
 from skmm.training._engine import Engine, choose_engine
+from skmm.training._forward import chunks, predict
 from skmm.training._loop import Data, History, evaluate, train
 from skmm.training._losses import Loss
 from skmm.training._optimizers import make_optimizer
 from skmm.training._pool import clear_pool, network_key, program, program_key
-from skmm.training._program import Program, predict
+from skmm.training._program import Program
 from skmm.training._recipe import Recipe
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Program",
     "Recipe",
     "choose_engine",
+    "chunks",
     "clear_pool",
     "evaluate",
     "make_optimizer",

@@ -15,7 +15,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from skmm.training._program import Program, chunks, resident
+from skmm.training._forward import chunks, resident
+from skmm.training._program import Program
 from skmm.training._recipe import Pace, Recipe
 
 __all__ = ["Data", "History", "train"]

@@ -18,17 +18,11 @@ from skmm._compat import (
     seed_state_of,
     without_tracing_warning,
 )
-from skmm._memory import aligned, is_aligned
 from skmm.layers import TokenEmbedding
 from skmm.training._losses import Loss
 from skmm.training._optimizers import LAZY_ROWS, own_rate, update
 
-__all__ = ["Program", "predict"]
-
-CHUNK_BYTES = 2**25  # of input rows in one forward call: bounds memory
-# Forward calls take a multiple of this many rows, so that no number is computed as a
-# remainder, which is rounded differently: a row's result would depend on its place.
-ROWS = 8
+__all__ = ["Program"]
 
 
 class Program:
@@ -378,73 +372,3 @@ def _logits(output: Any, activation: str | None) -> Any:
         return tf.math.log(tf.clip_by_value(output, tiny, 1.0))
     p = tf.clip_by_value(output, tiny, 1.0 - tiny)
     return tf.math.log(p) - tf.math.log1p(-p)
-
-
-def chunks(arrays: Sequence[NDArray], n_samples: int, limit: int = CHUNK_BYTES):
-    """Split `n_samples` rows so that one chunk of inputs stays below `limit` bytes."""
-    row = sum(a[:1].nbytes for a in arrays) or 1
-    step = min(max(limit // row, 1), 1024)
-    for start in range(0, n_samples, step):
-        yield slice(start, min(start + step, n_samples))
-
-
-def predict(
-    program: Program, arrays: Sequence[NDArray], outputs: Sequence[str] = ("logits",)
-) -> list[NDArray]:
-    """Apply a network to arrays of any length, in bounded memory.
-
-    Parameters
-    ----------
-    program : Program
-        Network with its weights set.
-    arrays : sequence of ndarray of shape (n_samples, *shape)
-        Inputs of the network, in order.
-    outputs : sequence of str, default=("logits",)
-        Which to keep: ``"logits"``, ``"embedding"``, ``"unimodal"``, ``"aside"``.
-
-    Returns
-    -------
-    results : list of ndarray of shape (n_samples, ...)
-        One for each of `outputs`; ``"unimodal"`` has shape
-        (n_modalities, n_samples, n_outputs).
-
-    Raises
-    ------
-    ValueError
-        If there are no rows.
-    """
-    if not len(arrays[0]):
-        raise ValueError("Found array with 0 sample(s): there is nothing to predict.")
-    parts: list[list[NDArray]] = [[] for _ in outputs]
-    for rows in chunks(arrays, len(arrays[0])):
-        n_rows = rows.stop - rows.start
-        room = -(-n_rows // ROWS) * ROWS
-        result = program.forward([resident(a[rows], room) for a in arrays])
-        for part, name in zip(parts, outputs, strict=True):
-            part.append(np.asarray(result[name])[..., :n_rows, :])
-    axes = [1 if name == "unimodal" else 0 for name in outputs]
-    return [np.concatenate(p, axis=a) for p, a in zip(parts, axes, strict=True)]
-
-
-def resident(array: NDArray, room: int = 0) -> Any:
-    """Make a tensor of an array.
-
-    `tf.convert_to_tensor` takes twice the array's memory for as long as the tensor
-    lives. Memory that is aligned as TensorFlow needs it is lent instead.
-
-    Parameters
-    ----------
-    array : ndarray of shape (n_samples, ...)
-        The data.
-    room : int, default=0
-        Least number of rows of the tensor; zeros fill it up.
-
-    Returns
-    -------
-    tensor : tf.Tensor of shape (max(n_samples, room), ...)
-    """
-    if len(array) < room or not is_aligned(array):
-        copy = aligned((max(len(array), room), *array.shape[1:]), array.dtype)
-        copy[: len(array)] = array
-        array = copy
-    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 from skmm import training
-from skmm._memory import aligned
 from skmm.training._loop import _Best, _learned, _Work, round_up
-from skmm.training._program import resident
 
 
 def test_the_loss_falls_and_history_has_one_number_for_each_epoch(build, data, recipe):
@@ -290,36 +288,6 @@ def test_one_row_can_be_trained_on(build, data, recipe):
     program = build()
     program.initialise(0)
     assert len(training.train(program, one, recipe)["loss"]) == 5
-
-
-@pytest.mark.parametrize("room", [0, 3, 9])
-@pytest.mark.parametrize(
-    "array",
-    [
-        np.arange(12, dtype=np.float32).reshape(6, 2),
-        np.arange(12, dtype=np.int32).reshape(6, 2)[:, ::2],
-        np.arange(7, dtype=np.uint8)[1:],
-        np.zeros((6, 0), np.float16),
-        np.array([True, False] * 3),
-    ],
-    ids=["rows", "columns", "part", "empty", "flags"],
-)
-def test_a_tensor_holds_the_rows_and_zeros_behind_them(array, room):
-    array.flags.writeable = False
-    tensor = resident(array, room).numpy()
-    np.testing.assert_array_equal(tensor[: len(array)], array)
-    assert tensor.dtype == array.dtype
-    assert len(tensor) == max(room, 6)
-    assert not tensor[6:].any()
-
-
-def test_aligned_memory_is_lent_and_outlives_its_array():
-    array = aligned((4, 16), np.float32)
-    tensor = resident(array)
-    array[0, 0] = 7
-    assert tensor[0, 0] == 7
-    del array
-    assert tensor.numpy().sum() == 7
 
 
 def test_room_is_little_more_than_the_rows():

@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from skmm import training
 from skmm.training._optimizers import LAZY_ROWS
-from skmm.training._program import chunks
 
 
 def test_weights_come_from_the_seed_alone(build):
@@ -83,48 +82,11 @@ def test_recurrent_weights_are_drawn_by_the_names_of_keras(name):
     np.testing.assert_allclose(square, np.eye(4), atol=1e-5)  # orthogonal
 
 
-def test_predictions_do_not_depend_on_the_other_rows():
-    """Odd widths end in remainders, which these layers round in another way."""
-    x = keras.Input((7,))
-    hidden = keras.layers.Dense(33, activation="sigmoid")(x)
-    hidden = keras.layers.LayerNormalization()(hidden)
-    hidden = keras.layers.Dense(13, activation="elu")(hidden)
-    outputs = {"logits": keras.layers.Dense(1)(hidden), "embedding": hidden}
-    loss = training.Loss("binary", (1,))
-    sgd = training.make_optimizer("sgd", 0.1)
-    network = keras.Model(x, outputs)
-    program = training.Program(network, loss, sgd, takes_present=False)
-    program.initialise(0)
-    rows = np.random.default_rng(0).normal(size=(203, 7)).astype(np.float32)
-    whole = training.predict(program, [rows], list(outputs))
-    for size in (1, 3, 8, 20):
-        parts = [
-            training.predict(program, [rows[i : i + size]], list(outputs))
-            for i in range(0, len(rows), size)
-        ]
-        for all_at_once, piecewise in zip(whole, zip(*parts, strict=True), strict=True):
-            np.testing.assert_array_equal(all_at_once, np.concatenate(piecewise))
-
-
 def test_weights_of_another_shape_are_refused(build):
     program = build()
     wrong = [np.zeros((*w.shape, 2), w.dtype) for w in program.get_weights()]
     with pytest.raises(tf.errors.InvalidArgumentError, match="wrong shape"):
         program.set_weights(wrong)
-
-
-def test_no_rows_are_refused(build, data):
-    program = build()
-    with pytest.raises(ValueError, match=r"0 sample\(s\)"):
-        training.predict(program, [data.arrays[0][:0]])
-
-
-def test_several_outputs_at_once(build, data):
-    program = build()
-    program.initialise(0)
-    logits, embedding = training.predict(program, data.arrays, ["logits", "embedding"])
-    assert logits.shape == (50, 3)
-    assert embedding.shape == (50, program.n_features_out)
 
 
 @pytest.mark.parametrize("lora", ["never", "before", "after"])
@@ -164,14 +126,6 @@ def test_a_loss_that_a_layer_adds_is_not_padded(data, recipe):
     with pytest.raises(ValueError, match='use engine="graph"'):
         training.train(program, data, recipe, engine="xla")
     assert len(training.train(program, data, recipe)["loss"]) == 5
-
-
-def test_chunks_cover_every_row_once_and_stay_small():
-    wide = np.zeros((1000, 100), np.float32)
-    slices = list(chunks([wide], 1000, limit=400 * 64))
-    assert [s.start for s in slices[1:]] == [s.stop for s in slices[:-1]]
-    assert slices[-1].stop == 1000
-    assert max(s.stop - s.start for s in slices) == 64
 
 
 @pytest.mark.parametrize(

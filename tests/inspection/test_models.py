@@ -1,0 +1,42 @@
+"""The model that matters is found inside what is around it."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+from skmm.inspection._models import unwrap
+
+X, Y = load_iris(return_X_y=True)
+
+
+def test_a_model_alone_is_itself():
+    model = LogisticRegression(max_iter=1000).fit(X, Y)
+    before, found = unwrap(model)
+    assert found is model and before(X) is X
+
+
+def test_steps_before_the_model_are_done_in_order():
+    inner = make_pipeline(StandardScaler(), LogisticRegression())
+    pipeline = make_pipeline(MinMaxScaler(), inner)
+    search = GridSearchCV(pipeline, {}, cv=2).fit(X, Y)
+    before, found = unwrap(FrozenEstimator(search))
+    assert isinstance(found, LogisticRegression)
+    expected = StandardScaler().fit_transform(MinMaxScaler().fit_transform(X))
+    np.testing.assert_allclose(before(X), expected)
+    np.testing.assert_array_equal(found.predict(before(X)), search.predict(X))
+
+
+def test_a_pipeline_of_one_step_does_nothing_before():
+    before, found = unwrap(make_pipeline(LogisticRegression(max_iter=1000)).fit(X, Y))
+    assert isinstance(found, LogisticRegression) and before(X) is X
+
+
+def test_what_is_not_fitted_is_refused():
+    with pytest.raises(NotFittedError):
+        unwrap(make_pipeline(StandardScaler(), LogisticRegression()))
