@@ -35,6 +35,7 @@ from skmm.transformer import ModalityTransformer
 
 __all__ = ["ManyModalities", "opinions_of"]
 
+FUSION, FUSION_OF_ONE = "gated", "concat"  # fusion="auto"
 ENSEMBLE_SIZE = 5  # ensemble_size="auto" on few rows
 KINDS = {"audio", "image", "tabular", "text", "timeseries", "vector"}
 MOST_ROWS = 30_000  # that are shared out
@@ -48,6 +49,7 @@ FEWEST_ROWS = 20  # that it takes to deal them out
 class ManyModalities(NestedParams, NeuralEstimator):
     """Read a dataframe, and build encoders, fusion and head for it."""
 
+    fusion: Any
     _named_params: ClassVar[dict[str, str]] = {
         "modalities": "modality",
         "encoders": "encoder",
@@ -121,10 +123,25 @@ class ManyModalities(NestedParams, NeuralEstimator):
         encoders = {n: e.settled(frame.specs[n]) for n, e in encoders.items()}
         return {
             "encoders_": encoders,
-            "fusion_": resolve("fusion", self.fusion),
+            "fusion_": resolve("fusion", self._fusion_key(len(frame.names))),
             "unimodal_scores_": {},
             "decision_weights_": {},
         }
+
+    def _fusion_key(self, n_modalities: int) -> Any:
+        """Choose the fusion; one modality has nothing that a gate could choose from."""
+        if self.fusion != "auto":
+            return self.fusion
+        return FUSION if n_modalities > 1 else FUSION_OF_ONE
+
+    def _set_nested(self, head: str, tail: str, value: Any) -> bool:
+        if head != "fusion" or not tail or self.fusion != "auto":
+            return super()._set_nested(head, tail, value)
+        self.fusion = FUSION  # of which a parameter is named
+        done = super()._set_nested(head, tail, value)
+        if not done:
+            self.fusion = "auto"
+        return done
 
     def _encoders(self, fitted: dict[str, Any]) -> dict[str, Encoder]:
         return fitted["encoders_"]

@@ -35,8 +35,9 @@ class MultimodalClassifier(SubsetClassifier):
         Encoders for the modalities of these names, or of these kinds: a key of
         ``available("encoder")`` or an `Encoder`. What is the name of a modality is no
         kind. Every other modality has the encoder that suits it.
-    fusion : str or Fusion, default="gated"
+    fusion : str or Fusion, default="auto"
         How embeddings are joined: a key of ``available("fusion")`` or a `Fusion`.
+        ``"auto"`` is ``"gated"``, and ``"concat"`` for one modality.
     ensemble_size : int or "auto", default="auto"
         Number of networks, of which the probabilities are averaged. Several share the
         rows out: each validates, and stops early, on a fifth of them, or less, that it
@@ -188,7 +189,7 @@ class MultimodalClassifier(SubsetClassifier):
         modalities: Any = "auto",
         *,
         encoders: Any = None,
-        fusion: Any = "gated",
+        fusion: Any = "auto",
         ensemble_size: int | str = "auto",
         aux_weight: float = 0.5,
         pretrain_epochs: int = 0,
@@ -264,8 +265,9 @@ class MultimodalRegressor(SubsetRegressor):
         Encoders for the modalities of these names, or of these kinds: a key of
         ``available("encoder")`` or an `Encoder`. What is the name of a modality is no
         kind. Every other modality has the encoder that suits it.
-    fusion : str or Fusion, default="gated"
+    fusion : str or Fusion, default="auto"
         How embeddings are joined: a key of ``available("fusion")`` or a `Fusion`.
+        ``"auto"`` is ``"gated"``, and ``"concat"`` for one modality.
     ensemble_size : int or "auto", default="auto"
         Number of networks, of which the predictions are averaged. Several share the
         rows out: each validates, and stops early, on a fifth of them, or less, that it
@@ -399,7 +401,7 @@ class MultimodalRegressor(SubsetRegressor):
         modalities: Any = "auto",
         *,
         encoders: Any = None,
-        fusion: Any = "gated",
+        fusion: Any = "auto",
         ensemble_size: int | str = "auto",
         aux_weight: float = 0.5,
         pretrain_epochs: int = 0,

@@ -193,6 +193,28 @@ def test_a_fusion_given_by_name_has_parameters(pair):
     assert model.fit(pair.data, pair.target).transform(pair.data).shape == (120, 5)
 
 
+def test_the_fusion_is_gated_where_there_is_something_to_gate(pair):
+    model = MultimodalClassifier(ensemble_size=1, epochs=1, random_state=0)
+    model.fit(pair.data, pair.target)
+    assert type(model.fusion_).__name__ == "GatedFusion"
+    one = model.fit(pair.data[["text"]], pair.target)
+    assert type(one.fusion_).__name__ == "ConcatFusion"
+    assert model.fusion == "auto"
+
+
+def test_a_parameter_of_the_automatic_fusion_is_the_gated_ones():
+    model = MultimodalClassifier()
+    with pytest.raises(ValueError, match="Invalid parameter 'rank' for 'fusion'"):
+        model.set_params(fusion__rank=5)
+    assert model.fusion == "auto"
+    model.set_params(fusion__units=5)
+    assert type(model.fusion).__name__ == "GatedFusion" and model.fusion.units == 5
+    again = MultimodalClassifier(fusion="concat").set_params(
+        fusion="auto", fusion__units=7
+    )
+    assert again.fusion.units == 7
+
+
 def test_a_transformer_brings_its_settings(pair):
     pixels = [np.full((8, 8), i, np.uint8) for i in range(119)]
     broken = pair.data.assign(image=pd.Series([*pixels, b"no image"], dtype=object))

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import brier_score_loss, log_loss
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from skmm._calibration import calibration_error
@@ -17,9 +16,8 @@ from skmm._compat import check_sample_weight
 from skmm._many_modalities import ManyModalities
 from skmm._targets import ClassTarget
 from skmm.frame import ModalityFrame
-from skmm.inspection._models import unwrap
+from skmm.inspection._models import reader_of, unwrap
 from skmm.inspection._uncertainty import check_probabilities
-from skmm.transformer import ModalityTransformer
 
 __all__ = ["calibration_report"]
 
@@ -152,14 +150,10 @@ def _frame(estimator: Any, model: Any, X: Any, rows: Any) -> ModalityFrame | Non
         return model._encode(model._check_table(rows, reset=False))
     if isinstance(rows, ModalityFrame):
         return rows
-    best = getattr(estimator, "best_estimator_", estimator)
-    inside = getattr(model, "transformer_", None)
-    for reader, table in ((best, X), (inside, rows)):
-        first = reader[0] if isinstance(reader, Pipeline) else reader
-        if isinstance(first, ModalityTransformer):
-            own = copy.deepcopy(first).set_output(transform="default")
-            return own.transform(table)
-    return None
+    reader = reader_of(estimator)
+    if reader is None:
+        return None
+    return copy.deepcopy(reader).set_output(transform="default").transform(X)
 
 
 def _patterns(frame: ModalityFrame | None) -> dict[str, NDArray]:

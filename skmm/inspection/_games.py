@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
-from sklearn.pipeline import Pipeline
 
 from skmm import inference
 from skmm._many_modalities import ManyModalities
@@ -24,8 +23,7 @@ from skmm.frame import ModalityFrame
 from skmm.inspection._answers import Answers, answers_of_logits, answers_of_model
 from skmm.inspection._coalitions import members
 from skmm.inspection._encoded import EncodedRows
-from skmm.inspection._models import unwrap
-from skmm.transformer import ModalityTransformer
+from skmm.inspection._models import reader_of, unwrap
 
 __all__ = ["Absence", "ShuffledRows", "ShuffledTable", "make_game"]
 
@@ -199,22 +197,13 @@ def _found(estimator: Any, X: Any) -> dict[str, list]:
     """Ask what splits the columns in a pipeline, or look at the columns."""
     if isinstance(X, ModalityFrame):
         return {name: [name] for name in X.names}
-    transformer = _transformer_in(estimator)
+    transformer = reader_of(estimator)
     if transformer is not None:
         return {name: columns for name, _, columns in transformer.modalities_}
     table = pd.DataFrame(X) if isinstance(X, np.ndarray) else X
     inferred = inference.infer_modalities(table)
     kept = inferred[inferred["name"].notna()]
     return {str(n): list(part.index) for n, part in kept.groupby("name", sort=False)}
-
-
-def _transformer_in(estimator: Any) -> ModalityTransformer | None:
-    """Find the fitted transformer that reads X first of all."""
-    estimator = getattr(estimator, "best_estimator_", estimator)
-    if isinstance(estimator, Pipeline):
-        estimator = estimator[0]
-    found = getattr(estimator, "transformer_", estimator)
-    return found if isinstance(found, ModalityTransformer) else None
 
 
 def put_together(X: Any, rows: NDArray, lent: Mapping[int, NDArray]) -> Any:

@@ -260,14 +260,19 @@ class ModalityImportanceDisplay:
         ax.bar_label(
             self.bars_, [f"{v:+.3g}" for v in values[order]], padding=3, fontsize=9
         )
-        for place, x in enumerate([start, *ends[:-1]]):
+        for place, x in enumerate(starts):
             ax.plot([x, x], [place, place + 1], color=GREY, linewidth=0.8)
-        ax.plot([start], [0], marker="o", color=GREY)
-        ax.plot([ends[-1]], [len(values) + 1], marker="D", color="black")
-        ax.plot([ends[-1]] * 2, [len(values), len(values) + 1], color=GREY, lw=0.8)
+        last = len(values) + 1
+        ax.plot([ends[-1]] * 2, [last - 1, last], color=GREY, linewidth=0.8)
+        ax.scatter([start, ends[-1]], [0, last], marker="D", color="black", zorder=3)
+        for x, place in ((start, 0), (ends[-1], last)):
+            ax.annotate(
+                f"{x:.3g}", (x, place), (7, 0), textcoords="offset points", va="center"
+            )
         shown = ["nothing", *(self.names[m] for m in order), "all"]
         ax.set_yticks(range(len(shown)), shown)
-        ax.margins(x=0.15)
+        ax.use_sticky_edges = False
+        ax.margins(x=0.2)
 
 
 def _score_name(estimator: Any, scoring: Any) -> str:

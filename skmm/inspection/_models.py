@@ -9,7 +9,9 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["unwrap"]
+from skmm.transformer import ModalityTransformer
+
+__all__ = ["reader_of", "taken_apart", "unwrap"]
 
 
 def unwrap(estimator: Any) -> tuple[Callable[[Any], Any], Any]:
@@ -32,23 +34,65 @@ def unwrap(estimator: Any) -> tuple[Callable[[Any], Any], Any]:
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
     """
+    steps, model = taken_apart(estimator)
+
+    def before(X: Any) -> Any:
+        for step in steps:
+            X = step.transform(X)
+        return X
+
+    return before, model
+
+
+def taken_apart(estimator: Any) -> tuple[list[Any], Any]:
+    """List the steps before a fitted model, and the model.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted.
+
+    Returns
+    -------
+    steps : list of transformer
+        In the order in which X goes through them.
+    model : estimator
+        The model.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If the estimator is not fitted.
+    """
     check_is_fitted(estimator)
-    steps: list[Callable[[Any], Any]] = []
+    steps: list[Any] = []
     while True:
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
         elif isinstance(estimator, FrozenEstimator):
             estimator = estimator.estimator
         elif isinstance(estimator, Pipeline):
-            if len(estimator) > 1:
-                steps.append(estimator[:-1].transform)
-            estimator = estimator[-1]
+            *before, estimator = [step for _, step in estimator.steps]
+            steps += [step for step in before if step not in (None, "passthrough")]
         else:
-            break
+            return steps, estimator
 
-    def before(X: Any) -> Any:
-        for step in steps:
-            X = step(X)
-        return X
 
-    return before, estimator
+def reader_of(estimator: Any) -> ModalityTransformer | None:
+    """Find the fitted transformer that splits the columns of X into modalities.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted.
+
+    Returns
+    -------
+    transformer : ModalityTransformer or None
+        None where something else reads X first.
+    """
+    steps, model = taken_apart(estimator)
+    first = steps[0] if steps else getattr(model, "transformer_", None)
+    if isinstance(first, Pipeline):  # of an ensemble that reads for its members
+        first = first[0]
+    return first if isinstance(first, ModalityTransformer) else None

@@ -266,22 +266,37 @@ class TabularModality(Modality):
         width = sum(1 + 2 * len(cycles) for cycles in dates)
         return len(self._places("number", "boolean")) + width
 
+    def feature_columns(self) -> list:
+        """Tell which column each feature of the array is of.
+
+        Returns
+        -------
+        columns : list of length n_features
+            Labels of columns, as in `column_names_`.
+        """
+        check_is_fitted(self)
+        return [label for label, _ in self._features()]
+
     def _feature_names(self) -> list[str]:
-        """Name the columns of the array, in the order of `transform`; no two alike."""
+        """Name the columns of the array; no two alike."""
+        return _distinct([name for _, name in self._features()])
+
+    def _features(self) -> list[tuple[Any, str]]:
+        """List column and name of each feature, in the order of `transform`."""
         columns = list(zip(self.column_names_, self.columns_, strict=True))
-        names = []
-        for j in self._places("number", "boolean"):
-            names += _number_names(*columns[j])
+        found: list[tuple[Any, str]] = []
+        for label, column in (columns[j] for j in self._places("number", "boolean")):
+            found += [(label, name) for name in _number_names(label, column)]
         for label, column in (columns[j] for j in self._places("date")):
-            names += _number_names(label, column)
+            found += [(label, name) for name in _number_names(label, column)]
             for cycle in column["cycles"]:
-                names += [f"{label}_{cycle}_sin", f"{label}_{cycle}_cos"]
+                found += [(label, f"{label}_{cycle}_{wave}") for wave in ("sin", "cos")]
         for label, column in columns:
             if not column["is_coded"]:
-                names += [f"{label}_{category}" for category in column["categories"]]
-        names += [f"missingindicator_{label}" for label, c in columns if c["has_gaps"]]
-        names += [str(label) for label, column in columns if column["is_coded"]]
-        return _distinct(names)
+                found += [(label, f"{label}_{c}") for c in column["categories"]]
+        found += [(n, f"missingindicator_{n}") for n, c in columns if c["has_gaps"]]
+        found += [(label, str(label)) for label, c in columns if c["is_coded"]]
+        return found
 
 
 def _forced_kind(column: pd.Series) -> Kind:

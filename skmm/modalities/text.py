@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from skmm.exceptions import ModalityError
 from skmm.frame import ModalitySpec
 from skmm.modalities._base import Encoded, Modality
-from skmm.modalities._words import hash_words, text_cells
+from skmm.modalities._words import hash_words, text_cells, tokens
 
 __all__ = ["TextModality"]
 
@@ -192,6 +192,65 @@ class TextModality(Modality):
         known = known[np.argsort(grams.rows[known], kind="stable")]
         return grams.rows[known], ids[known], present
 
+    def word_spans(
+        self, X: pd.DataFrame, on_error: str = "raise"
+    ) -> list[tuple[list[str], NDArray]]:
+        """Lead the ids of `transform` back to the words that they are of.
+
+        Parameters
+        ----------
+        X : pandas.DataFrame of shape (n_samples, n_columns)
+            The columns that `fit` saw.
+        on_error : {"raise", "missing"}, default="raise"
+            What an unreadable cell does: raise `CellError`, or count as missing.
+
+        Returns
+        -------
+        rows : list of (list of str, ndarray of int64, shape (n_ids, 2))
+            The words of each row in reading order; and, for each of its ids, the
+            first word that the n-gram covers and the one behind the last. An n-gram
+            of characters covers the word that it is cut from.
+
+        Raises
+        ------
+        ModalityError
+            If the ids are a tokenizer's, whose words are not known.
+        """
+        check_is_fitted(self)
+        if self.tokenizer is not None:
+            raise ModalityError(
+                "ids of a tokenizer cannot be led back to words: ask the tokenizer."
+            )
+        rows = []
+        for i in range(len(X)):
+            cells = [
+                text_cells(X.iloc[i : i + 1, j], on_error)[0] for j in range(X.shape[1])
+            ]
+            texts = [text for text in cells if text]
+            rows.append(self._spans(texts))
+        return rows
+
+    def _spans(self, texts: list[str]) -> tuple[list[str], NDArray]:
+        """Give the words of one row's texts, and those that each of its ids covers."""
+        hashed, letters = hash_words([*texts], self.lowercase, self.char_range, None)
+        shown, cuts = [], []
+        for text in texts:
+            found = tokens(text, self.lowercase)
+            cuts += [_n_cuts(word, self.char_range) for word in found]
+            written = tokens(text, lowercase=False)
+            shown += written if len(written) == len(found) else found
+        spans, hashes = [np.zeros((0, 2), np.int64)], [np.zeros(0, np.uint32)]
+        sizes = range(self.ngram_range[0], self.ngram_range[1] + 1)
+        every = self._ngrams(hashed.hashes, hashed.texts())
+        for n, (starts, grams) in zip(sizes, every, strict=True):
+            spans.append(np.column_stack([starts, starts + n]))
+            hashes.append(_short(grams))
+        of = np.repeat(np.arange(len(cuts)), cuts)
+        spans.append(np.column_stack([of, of + 1]))
+        hashes.append(_short(letters.hashes))
+        known = _look_up(self.vocabulary_, np.concatenate(hashes)) > 0
+        return shown, np.concatenate(spans)[known][: self.n_tokens_]
+
     def spec(self, name: str) -> ModalitySpec:
         """Describe the array that `transform` returns."""
         check_is_fitted(self)
@@ -286,6 +345,13 @@ def _check_range(name: str, given: tuple[int, int], what: str) -> None:
             f"{name} must be two counts of {what}, the first from 1 to the second; "
             f"got {given!r}."
         )
+
+
+def _n_cuts(word: str, char_range: tuple[int, int] | None) -> int:
+    """Count the n-grams of characters that a word, with both its ends, is cut into."""
+    low, high = char_range or (1, 0)
+    length = len(word) + 2
+    return sum(length - n + 1 for n in range(low, min(high, length - 1) + 1))
 
 
 def _short(hashes: NDArray) -> NDArray:

@@ -73,4 +73,4 @@ def test_it_draws_where_it_is_told(model):
     _, ax = plt.subplots()
     display = ModalityImportanceDisplay(["a", "b"], [0.1, -0.2], base=0.5).plot(ax=ax)
     assert display.ax_ is ax and display.figure_ is ax.figure
-    assert [t.get_text() for t in ax.texts] == ["-0.2", "+0.1"]
+    assert [t.get_text() for t in ax.texts] == ["-0.2", "+0.1", "0.5", "0.4"]

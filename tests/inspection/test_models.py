@@ -10,7 +10,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from skmm.inspection._models import unwrap
+from skmm import ModalityTransformer
+from skmm.inspection._models import reader_of, taken_apart, unwrap
 
 X, Y = load_iris(return_X_y=True)
 
@@ -40,3 +41,14 @@ def test_a_pipeline_of_one_step_does_nothing_before():
 def test_what_is_not_fitted_is_refused():
     with pytest.raises(NotFittedError):
         unwrap(make_pipeline(StandardScaler(), LogisticRegression()))
+
+
+def test_what_reads_first_is_found_if_it_splits_modalities():
+    flat = ModalityTransformer().set_output(transform="pandas")
+    pipeline = make_pipeline(flat, MinMaxScaler(), LogisticRegression(max_iter=1000))
+    search = GridSearchCV(pipeline, {}, cv=2).fit(X, Y)
+    steps, model = taken_apart(search)
+    assert [type(s).__name__ for s in steps] == ["ModalityTransformer", "MinMaxScaler"]
+    assert reader_of(search) is steps[0] and isinstance(model, LogisticRegression)
+    assert reader_of(make_pipeline(MinMaxScaler(), search).fit(X, Y)) is None
+    assert reader_of(model) is None

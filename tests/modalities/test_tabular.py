@@ -556,3 +556,24 @@ def test_bins_are_those_of_the_fit_whatever_n_bins_became():
     np.testing.assert_array_equal(copy.transform(X).array, before)
     assert copy.spec("t") == table.spec("t")
     assert copy.spec("t").n_numbers == 0
+
+
+@pytest.mark.parametrize("n_bins", [0, 3])
+def test_every_feature_is_of_the_column_that_changes_it(n_bins):
+    days = pd.date_range("2024-01-30", periods=40, freq="17h")
+    X = pd.DataFrame(
+        {
+            "many": [f"c{i % 12}" for i in range(40)],
+            "few": ["a", "b"] * 20,
+            "day": days.where(np.arange(40) > 2),
+            "number": np.where(np.arange(40) % 5, np.arange(40.0), np.nan),
+        }
+    )
+    table = TabularModality(n_bins=n_bins).fit(X)
+    columns, before = np.array(table.feature_columns()), table.transform(X).array
+    assert len(columns) == before.shape[1]
+    for label in X:
+        changed = X.assign(**{label: X[label].to_numpy()[::-1]})
+        differs = (table.transform(changed).array != before).any(axis=0)
+        assert differs.any() and set(columns[differs]) == {label}
+        assert (differs == (columns == label)).all()

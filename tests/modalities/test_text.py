@@ -375,3 +375,42 @@ def test_a_tokenizer_survives_cloning_and_pickling():
 def test_a_tokenizer_must_return_ids(tokenizer, message):
     with pytest.raises(ModalityError, match=message):
         tokenized("a b", tokenizer=tokenizer)
+
+
+@pytest.mark.parametrize("char_range", [None, (2, 3)])
+def test_ids_are_led_back_to_their_words(char_range):
+    X = pd.DataFrame(
+        {"note": ["No Fever, no cough", None, "cough"], "more": ["fever", "", None]}
+    )
+    text = TextModality(min_df=1, char_range=char_range).fit(X)
+    array, rows = text.transform(X).array, text.word_spans(X)
+    assert [words for words, _ in rows] == [
+        ["No", "Fever", "no", "cough", "fever"],
+        [],
+        ["cough"],
+    ]
+    for ids_of_row, (words, spans) in zip(array, rows, strict=True):
+        assert len(spans) == (ids_of_row > 0).sum()
+        for i, (first, stop) in zip(ids_of_row, spans, strict=False):
+            # A text of these words alone has the id among its own.
+            alone = text.transform(notes_and_nothing(" ".join(words[first:stop])))
+            assert i in alone.array[0]
+    assert rows[0][1][:5].tolist() == [[j, j + 1] for j in range(5)]
+    assert [3, 5] not in rows[0][1].tolist()  # no pair reaches into the next column
+
+
+def notes_and_nothing(text):
+    return pd.DataFrame({"note": [text], "more": [None]})
+
+
+def test_spans_leave_out_what_is_unknown_or_cut_off():
+    text = TextModality(min_df=1, max_tokens=3).fit(notes("a b"))
+    (words, spans), (many, cut) = text.word_spans(notes("a x b", "a b a b"))
+    assert words == ["a", "x", "b"] and spans.tolist() == [[0, 1], [2, 3]]
+    assert len(many) == 4 and cut.tolist() == [[0, 1], [1, 2], [2, 3]]
+
+
+def test_ids_of_a_tokenizer_are_not_led_back():
+    text = TextModality(tokenizer=letters, max_features=200).fit(notes("a b"))
+    with pytest.raises(ModalityError, match="ask the tokenizer"):
+        text.word_spans(notes("a b"))

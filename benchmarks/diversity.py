@@ -1,0 +1,112 @@
+"""Whether an ensemble that differs on purpose beats the best of its members.
+
+    python benchmarks/diversity.py --data FOLDER [--only NAME ...] [--seeds 3]
+                                   [--write docs/diversity.md]
+
+Datasets are read from FOLDER as benchmarks/accuracy.py reads them, and fitted on the
+rows of their first split, drawn where there are more than 5,000. Members are single
+networks that differ in fusion (`gated`, `concat`, `low_rank`) and seed (two), or in the
+seed alone (six) where there is one modality; each is fitted on two thirds of the rows
+in turn, and chosen and weighted by what it says of the third that is left. `best
+member` is the one that does best there, scored on the test rows as the ensemble is;
+`plain mean` is that of all members that have a weight.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+from accuracy import SCORERS, _figure, markdown, setting, tasks, write_section
+from fusion import MOST_ROWS
+from sklearn.metrics import get_scorer, log_loss
+
+from skmm import ModalityTransformer, MultimodalClassifier
+from skmm._targets import ClassTarget
+from skmm.diversity import DiverseEnsembleClassifier
+from skmm.inspection._answers import answers_of_logits
+
+NAMES = ("covid_cxr", "esc10", "fashion_products", "japanese_vowels", "physionet2012")
+HEADER = (
+    "data",
+    "metric",
+    "ensemble",
+    "best member",
+    "plain mean",
+    "members",
+    "seconds",
+)
+
+
+def scored(probabilities, y, classes, metric):
+    """Score probabilities by a metric, and by their log loss."""
+    binary = len(classes) == 2
+    log_p = np.log(np.maximum(probabilities, 1e-12))
+    logits = log_p[:, 1:] - log_p[:, :1] if binary else log_p
+    target = ClassTarget("binary" if binary else "multiclass", [classes])
+    answers = answers_of_logits(target, logits, classes)
+    loss = log_loss(y, probabilities, labels=classes)
+    return [get_scorer(metric)(answers, np.arange(len(y)), y), loss]
+
+
+def compared(task, seed):
+    """Score the ensemble, its best member, and the plain mean of its members."""
+    train, test = task.folds[0]
+    if len(train) > MOST_ROWS:
+        train = np.random.default_rng(0).choice(train, MOST_ROWS, replace=False)
+    transformer = ModalityTransformer(n_jobs=2)
+    seen = transformer.fit_transform(task.X.iloc[train], task.y.iloc[train])
+    asked, truth = transformer.transform(task.X.iloc[test]), task.y.iloc[test]
+    vary = {"fusion": ["gated", "concat", "low_rank"], "seed": 2}
+    if len(seen.names) == 1:
+        vary = {"seed": 6}
+    started = time.perf_counter()
+    model = DiverseEnsembleClassifier(
+        MultimodalClassifier(), vary, cv=3, random_state=seed
+    )
+    model.fit(seen, task.y.iloc[train])
+    seconds = time.perf_counter() - started
+    kept = np.flatnonzero(model.weights_)
+    said = [
+        np.mean([one.predict_proba(asked) for one in folds], axis=0)
+        for folds in model.estimators_
+    ]
+    losses = np.array(list(model.losses_.values()))
+    best = said[int(np.argmin(losses[kept]))]
+    metric = SCORERS[task.metrics[0]]
+    opinions = (model.predict_proba(asked), best, np.mean(said, axis=0))
+    figures = [scored(p, truth, model.classes_, metric) for p in opinions]
+    return figures, len(kept), seconds
+
+
+def row(folder, seeds):
+    """Make a line of the table."""
+    task = next(tasks(folder))
+    found = [compared(task, seed) for seed in range(seeds)]
+    figures = np.array([scores for scores, _, _ in found])  # seeds, opinions, scores
+    cells = [_figure(figures[:, k].tolist()) for k in range(3)]
+    members = " ".join(str(n) for _, n, _ in found)
+    seconds = np.median([s for _, _, s in found])
+    metric = f"{SCORERS[task.metrics[0]]} / log loss"
+    return [task.name, metric, *cells, members, f"{seconds:.0f}"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--only", nargs="+", default=NAMES, help="names of datasets")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--write", type=Path, help="markdown file to write")
+    options = parser.parse_args()
+    lines = [markdown(HEADER), markdown(["---"] * len(HEADER))]
+    print(*lines, sep="\n", flush=True)
+    for name in options.only:
+        lines.append(markdown(row(options.data / name, options.seeds)))
+        print(lines[-1], flush=True)
+    if options.write:
+        intro = f"Mean ± standard deviation over {options.seeds} seeds. {setting()}."
+        write_section(options.write, "Ensembles", [intro, "\n".join(lines)])
+
+
+if __name__ == "__main__":
+    main()
