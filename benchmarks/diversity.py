@@ -41,6 +41,8 @@ HEADER = (
 def scored(probabilities, y, classes, metric):
     """Score probabilities by a metric, and by their log loss."""
     binary = len(classes) == 2
+    probabilities = np.asarray(probabilities, dtype=float)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)  # of rounding
     log_p = np.log(np.maximum(probabilities, 1e-12))
     logits = log_p[:, 1:] - log_p[:, :1] if binary else log_p
     target = ClassTarget("binary" if binary else "multiclass", [classes])

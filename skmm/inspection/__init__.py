@@ -10,6 +10,7 @@ from skmm.inspection._gate_display import FusionGateDisplay, gate_weights
 from skmm.inspection._history_display import TrainingHistoryDisplay
 from skmm.inspection._importance import modality_importance
 from skmm.inspection._importance_display import ModalityImportanceDisplay
+from skmm.inspection._model_report import ModelReport, model_report
 from skmm.inspection._uncertainty import predict_uncertainty
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Attributions",
     "FusionGateDisplay",
     "ModalityImportanceDisplay",
+    "ModelReport",
     "TrainingHistoryDisplay",
     "calibration_report",
     "emap_score",
@@ -24,5 +26,6 @@ __all__ = [
     "gate_weights",
     "modality_contributions",
     "modality_importance",
+    "model_report",
     "predict_uncertainty",
 ]

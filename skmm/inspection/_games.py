@@ -200,7 +200,8 @@ def _found(estimator: Any, X: Any) -> dict[str, list]:
     transformer = reader_of(estimator)
     if transformer is not None:
         return {name: columns for name, _, columns in transformer.modalities_}
-    table = pd.DataFrame(X) if isinstance(X, np.ndarray) else X
+    array = isinstance(X, np.ndarray)
+    table = pd.DataFrame(X, columns=_column_names(X)) if array else X
     inferred = inference.infer_modalities(table)
     kept = inferred[inferred["name"].notna()]
     return {str(n): list(part.index) for n, part in kept.groupby("name", sort=False)}

@@ -249,7 +249,7 @@ class ModalityImportanceDisplay:
         start = float(self.base)  # type: ignore[arg-type]
         ends = start + np.cumsum(values[order])
         starts = np.concatenate([[start], ends[:-1]])
-        colors = [BLUE if value >= 0 else ORANGE for value in values[order]]
+        colors = [ORANGE if value >= 0 else BLUE for value in values[order]]
         self.bars_ = ax.barh(
             range(1, len(values) + 1),
             values[order],

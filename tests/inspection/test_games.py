@@ -141,3 +141,9 @@ def test_unknown_columns_and_unknown_tables_are_refused():
         )
     with pytest.raises(ValueError, match="must be a dataframe, a 2-D array"):
         make_game(model, [[1, 2]], absent=None, modalities={"m": [0]})
+
+
+def test_columns_of_an_array_are_looked_at():
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    game = make_game(Ridge().fit(X, X[:, 0]), X, absent=None)
+    assert list(game.groups.values()) == [[0, 1]]

@@ -118,8 +118,8 @@ def test_asking_leaves_the_predictions_as_they_were(gated):
 
 
 def test_one_modality_has_all_the_weight():
-    model = MultimodalClassifier(**SETTINGS).fit(X[NUMBERS][20:], Y[20:])
-    weights = gate_weights(model, X[NUMBERS][20:])
+    model = MultimodalClassifier(**{**SETTINGS, "fusion": "gated"})
+    weights = gate_weights(model.fit(X[NUMBERS][20:], Y[20:]), X[NUMBERS][20:])
     assert weights.shape == (40, 1) and (weights == 1).all(axis=None)
 
 

@@ -30,6 +30,8 @@ LAYERS = {
     "GraphAttention": ({"units": 4, "num_heads": 2}, [(2, 3, 5), (2, 3)]),
     "GraphConvolution": ({"units": 4, "chain": True}, [(2, 3, 5), (2, 3)]),
     "LearnedTokens": ({"n_tokens": 3}, [(2, 4, 5)]),
+    "ModalityDropout": ({"rate": 0.5}, [(2, 3)]),
+    "ModalitySwap": ({"rate": 0.5}, [(2, 3)]),
     "Modulation": ({"index": 1}, [(2, 3), (2, 6), (2, 2)]),
     "OuterProduct": ({}, [[(2, 3), (2, 4)], (2, 2)]),
     "PairLikeness": ({}, [(2, 3, 4), (2, 3)]),
@@ -57,7 +59,7 @@ LAYERS = {
 
 def test_every_layer_with_parameters_is_tried():
     apart = {"Mixture", "OpinionPool", "PretrainedNetwork", "StatisticsPooling"}
-    apart |= {"FewerTokens", "attention_block"}
+    apart |= {"FewerTokens", "RowBefore", "attention_block"}
     assert {*LAYERS, *apart} == set(layers.__all__)
 
 
