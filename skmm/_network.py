@@ -177,7 +177,7 @@ def multimodal_network(
     if swaps:
         swapped = ModalitySwap(modality_swap, name="modality_swap")(kept)
     embeddings, tokens, decisions, own = [], [], [], []
-    encode = _encodings(encoders, specs, fusion)
+    encode = _encodings(encoders, specs, fusion, continuous)
     for m, (x, spec) in enumerate(zip(inputs, specs, strict=True)):
         embedding, places, observed = encode[m](x)
         absent = AbsentEmbedding(m, name=f"{spec.name}_absent")
@@ -233,7 +233,10 @@ def _input(spec: ModalitySpec, continuous: bool) -> Any:
 
 
 def _encodings(
-    encoders: Sequence[Encoder], specs: Sequence[ModalitySpec], fusion: Fusion
+    encoders: Sequence[Encoder],
+    specs: Sequence[ModalitySpec],
+    fusion: Fusion,
+    continuous: bool,
 ) -> list[Callable[[Any], tuple[Any, Any, Any]]]:
     """Say how each input becomes an embedding, places and a mask of them.
 
@@ -250,7 +253,7 @@ def _encodings(
         named = spec if codes else dataclasses.replace(spec, name="")
         key = training.program_key([named], [encoder], encoder.get_params(deep=False))
         if key not in shared:
-            x = keras.Input(spec.shape, dtype=spec.dtype, name=spec.name)
+            x = _input(spec, continuous)
             name = f"{spec.name}_shared"
             shared[key] = keras.Model(x, encoder.encode(x, spec), name=name)
         return lambda x, network=shared[key]: (network(x), None, None)

@@ -106,6 +106,31 @@ def test_the_first_network_stands_in_where_the_second_has_nothing_to_read():
     assert not np.allclose(out["aside"][1:], out["logits"][1:])
 
 
+@pytest.mark.parametrize("fusion", ["concat", "siamese"])
+def test_bytes_can_be_floats_even_where_encoders_are_shared(fusion):
+    specs = [
+        ModalitySpec(name, "image", (8, 8, 1), "uint8", "cnn") for name in ("a", "b")
+    ]
+    encoders = [resolve("encoder", "cnn")] * 2
+    network, whole = (
+        multimodal_network(
+            specs, encoders, resolve("fusion", fusion), 2, continuous=continuous
+        )
+        for continuous in (True, False)
+    )
+    whole.set_weights(network.get_weights())
+    nested = [layer for layer in network.layers if isinstance(layer, keras.Model)]
+    inputs = [x for part in (network, *nested) for x in part.inputs]
+    assert {x.dtype for x in inputs} == {"float32"}
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, 8, 8, 1)).astype("uint8")
+    present = np.ones((3, 2), "float32")
+    assert_allclose(
+        network([*images.astype("float32"), present])["logits"],
+        whole([*images, present])["logits"],
+        atol=1e-5,
+    )
+
+
 TOKEN_FUSIONS = ("attention", "bottleneck")
 PLACES = [
     ModalitySpec("s", "timeseries", (24, 2), "float32", "cnn"),
