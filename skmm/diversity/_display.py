@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skmm._plot import pyplot
+from skmm._plot import pyplot, write_values
 from skmm.diversity._pairwise import pairwise_similarity
 
 __all__ = ["SimilarityDisplay"]
@@ -125,16 +125,9 @@ class SimilarityDisplay:
         ax.set_xticks(range(n), self.names, rotation=45, ha="right")
         ax.set_yticks(range(n), self.names)
         if n <= LEGIBLE:
-            self._write_values(ax)
+            write_values(self.im_, np.asarray(self.similarity))
         self.ax_, self.figure_ = ax, ax.figure
         return self
-
-    def _write_values(self, ax: Any) -> None:
-        for (i, j), value in np.ndenumerate(self.similarity):
-            light = np.isnan(value) or self.im_.norm(value) > 0.5
-            text = "n/a" if np.isnan(value) else f"{value:.2f}"
-            color = "black" if light else "white"
-            ax.text(j, i, text, ha="center", va="center", color=color, fontsize=8)
 
 
 def spelt(metric: str) -> str:

@@ -17,6 +17,7 @@ from skmm._targets import ClassTarget, NumberTarget
 from skmm.diversity._bootstrap import generator
 from skmm.inspection._answers import Answers, answers_of_logits
 from skmm.inspection._games import ShuffledRows, ShuffledTable, make_game
+from skmm.inspection._models import scoring_of
 
 __all__ = ["emap_score"]
 
@@ -128,12 +129,10 @@ def emap_score(
     logits, target, classes = _projection(
         game, is_classifier(estimator), rng, len(rows)
     )
-    if scoring is None and callable(getattr(estimator, "scorer_", None)):
-        scoring = estimator.scorer_  # of a search
     projected = answers_of_logits(target, logits, classes)
     every = np.arange(len(rows))
     whole = game.answers(2 ** len(game.names) - 1, every)
-    scorer = check_scoring(whole, scoring)
+    scorer = check_scoring(whole, scoring_of(estimator, scoring))
     weighted = {}
     if sample_weight is not None:
         weight = check_sample_weight(sample_weight, np.asarray(y))

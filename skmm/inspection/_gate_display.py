@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from skmm import training
 from skmm._many_modalities import ManyModalities
-from skmm._plot import GREY, SERIES, pyplot
+from skmm._plot import GREY, SERIES, pyplot, write_values
 from skmm.fusion.gated import GatedFusion
 from skmm.fusion.late import LateFusion
 from skmm.inspection._models import unwrap
@@ -39,8 +39,8 @@ def gate_weights(estimator: Any, X: Any) -> pd.DataFrame:
     Parameters
     ----------
     estimator : MultimodalClassifier or MultimodalRegressor
-        Fitted, with ``fusion="gated"``, which is the default, or ``"late"``; may be in
-        a pipeline or a search.
+        Fitted, with the fusion ``"gated"``, as is usual for several modalities, or
+        ``"late"``; may be in a pipeline or a search.
     X : array-like, dataframe or ModalityFrame of n_samples rows
         What the estimator predicts from.
 
@@ -263,11 +263,7 @@ class FusionGateDisplay:
         ax.set_xticks(range(len(names)), names, rotation=45, ha="right")
         ax.set_yticks(range(len(means)), [str(group) for group in means.index])
         ax.set_ylabel("class")
-        for (i, j), value in np.ndenumerate(means.to_numpy()):
-            light = np.isnan(value) or self.im_.norm(value) > 0.5
-            text = "n/a" if np.isnan(value) else f"{value:.2f}"
-            color = "black" if light else "white"
-            ax.text(j, i, text, ha="center", va="center", color=color, fontsize=8)
+        write_values(self.im_, means.to_numpy())
         return ax
 
 

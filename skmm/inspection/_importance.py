@@ -22,6 +22,7 @@ from skmm.inspection._coalitions import (
     without_one,
 )
 from skmm.inspection._games import Absence, ShuffledRows, ShuffledTable, make_game
+from skmm.inspection._models import scoring_of
 
 __all__ = ["check_coalitions", "modality_importance"]
 
@@ -215,9 +216,7 @@ class _Scorer:
     """Scores answers on some of the rows."""
 
     def __init__(self, estimator: Any, scoring: Any, y: Any, weight: NDArray | None):
-        if scoring is None and callable(getattr(estimator, "scorer_", None)):
-            scoring = estimator.scorer_  # of a search
-        self.scoring, self.y, self.weight = scoring, y, weight
+        self.scoring, self.y, self.weight = scoring_of(estimator, scoring), y, weight
 
     def __call__(self, answers: Answers, rows: NDArray) -> float:
         scorer = check_scoring(answers, self.scoring)

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import is_classifier
 
 from skmm._compat import take_rows
 from skmm._plot import BLUE, GREY, ORANGE, pyplot
 from skmm.inspection._contributions import modality_contributions
 from skmm.inspection._importance import WIDTH, modality_importance
+from skmm.inspection._models import score_name
 
 __all__ = ["ModalityImportanceDisplay"]
 
@@ -132,7 +132,7 @@ class ModalityImportanceDisplay:
             modalities=modalities,
             random_state=random_state,
         )
-        score = _score_name(estimator, scoring)
+        score = score_name(estimator, scoring)
         what = "share of" if method == "shapley" else "loss of"
         without = f"modalities {result.removal}"
         return cls(
@@ -273,13 +273,3 @@ class ModalityImportanceDisplay:
         ax.set_yticks(range(len(shown)), shown)
         ax.use_sticky_edges = False
         ax.margins(x=0.2)
-
-
-def _score_name(estimator: Any, scoring: Any) -> str:
-    if isinstance(scoring, str):
-        return scoring
-    if scoring is not None:
-        return "score"
-    if callable(getattr(estimator, "scorer_", None)):
-        return str(getattr(estimator, "scoring", None) or "score")
-    return "accuracy" if is_classifier(estimator) else "R2"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sklearn.base import is_classifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skmm.transformer import ModalityTransformer
 
-__all__ = ["reader_of", "taken_apart", "unwrap"]
+__all__ = ["reader_of", "score_name", "scoring_of", "taken_apart", "unwrap"]
 
 
 def unwrap(estimator: Any) -> tuple[Callable[[Any], Any], Any]:
@@ -96,3 +97,44 @@ def reader_of(estimator: Any) -> ModalityTransformer | None:
     if isinstance(first, Pipeline):  # of an ensemble that reads for its members
         first = first[0]
     return first if isinstance(first, ModalityTransformer) else None
+
+
+def scoring_of(estimator: Any, scoring: Any) -> Any:
+    """Give what a model is scored by: where nothing is asked, what a search had.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted.
+    scoring : str, callable or None
+        What is asked.
+
+    Returns
+    -------
+    scoring : str, callable or None
+        None is the estimator's own score.
+    """
+    own = getattr(estimator, "scorer_", None)
+    return own if scoring is None and callable(own) else scoring
+
+
+def score_name(estimator: Any, scoring: Any) -> str:
+    """Name what `scoring_of` gives, as far as it has a name.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted.
+    scoring : str, callable or None
+        What is asked.
+
+    Returns
+    -------
+    name : str
+        As scikit-learn writes it; ``"score"`` of a function.
+    """
+    if scoring is None and callable(getattr(estimator, "scorer_", None)):
+        scoring = getattr(estimator, "scoring", None) or "score"
+    if scoring is None:
+        return "accuracy" if is_classifier(estimator) else "R2"
+    return scoring if isinstance(scoring, str) else "score"

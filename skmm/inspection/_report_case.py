@@ -20,7 +20,7 @@ from skmm._neural import NeuralEstimator
 from skmm._validation import to_pandas
 from skmm.frame import ModalityFrame
 from skmm.inference import infer_modalities
-from skmm.inspection._models import reader_of, unwrap
+from skmm.inspection._models import reader_of, score_name, scoring_of, unwrap
 from skmm.transformer import ModalityTransformer
 
 __all__ = ["Case", "Part", "read_case"]
@@ -154,9 +154,7 @@ def read_case(estimator: Any, X: Any, y: ArrayLike, scoring: Any) -> Case:
     """
     before, model = unwrap(estimator)
     classes = _classes_of(estimator, model)
-    if scoring is None and callable(getattr(estimator, "scorer_", None)):
-        scoring = estimator.scorer_  # of a search
-    scorer = check_scoring(estimator, scoring)
+    scorer = check_scoring(estimator, scoring_of(estimator, scoring))
     y = _target(y, classes)
     if model is estimator and isinstance(model, ManyModalities):
         X = model._check_table(X, reset=False)  # whatever Keras takes is a table now
@@ -174,7 +172,7 @@ def read_case(estimator: Any, X: Any, y: ArrayLike, scoring: Any) -> Case:
     if classes is not None and hasattr(asked, "predict_proba"):
         p = np.asarray(asked.predict_proba(rows))
         sure = p[np.arange(len(y)), _codes(classes, predicted)]
-    name = _score_name(scoring, classes is not None)
+    name = score_name(estimator, scoring).replace("_", " ").replace("R2", "R²")
     return Case(
         estimator=estimator,
         model=model,
@@ -242,14 +240,6 @@ def _target(y: ArrayLike, classes: NDArray | None) -> NDArray:
 def _codes(classes: Any, labels: ArrayLike) -> NDArray:
     known, asked = (np.asarray(part).astype(object) for part in (classes, labels))
     return pd.Index(known, dtype=object).get_indexer(pd.Index(asked, dtype=object))
-
-
-def _score_name(scoring: Any, classifies: bool) -> str:
-    if isinstance(scoring, str):
-        return scoring.replace("_", " ")
-    if scoring is not None:
-        return "score"
-    return "accuracy" if classifies else "R²"
 
 
 def _parts_of(frame: ModalityFrame, reader: ModalityTransformer | None) -> list[Part]:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skmm._calibration import N_BINS
 from skmm._plot import BLUE, GREY, ORANGE, pyplot
 from skmm.inspection._attribution_display import AttributionDisplay
 from skmm.inspection._attributions import Attributions
@@ -21,7 +22,6 @@ from skmm.inspection._html import Html, clean, picture, tag
 __all__ = ["attributed", "drawn", "gates", "history", "reliability", "residuals"]
 
 FINE, USUAL = 144, 96  # points of a picture, and of a page, to an inch
-N_BINS = 15  # as in the expected calibration error
 # Nobody's style, and text as it is written.
 LOOKS = {"text.parse_math": False, "text.usetex": False, "font.size": 9.5}
 

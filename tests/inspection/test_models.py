@@ -11,7 +11,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skmm import ModalityTransformer
-from skmm.inspection._models import reader_of, taken_apart, unwrap
+from skmm.inspection._models import (
+    reader_of,
+    score_name,
+    scoring_of,
+    taken_apart,
+    unwrap,
+)
 
 X, Y = load_iris(return_X_y=True)
 
@@ -52,3 +58,17 @@ def test_what_reads_first_is_found_if_it_splits_modalities():
     assert reader_of(search) is steps[0] and isinstance(model, LogisticRegression)
     assert reader_of(make_pipeline(MinMaxScaler(), search).fit(X, Y)) is None
     assert reader_of(model) is None
+
+
+def test_a_search_is_scored_by_what_it_searched_for():
+    model = LogisticRegression(max_iter=1000)
+    search = GridSearchCV(model, {}, cv=2, scoring="neg_log_loss").fit(X, Y)
+    plain = model.fit(X, Y)
+    assert scoring_of(search, None) is search.scorer_
+    assert scoring_of(search, "accuracy") == "accuracy"
+    assert scoring_of(plain, None) is None
+    names = [score_name(m, s) for m, s in ((search, None), (plain, None))]
+    assert names == ["neg_log_loss", "accuracy"]
+    assert score_name(plain, "f1_macro") == "f1_macro"
+    assert score_name(plain, search.scorer_) == "score"
+    assert score_name(GridSearchCV(model, {}, cv=2).fit(X, Y), None) == "score"

@@ -98,7 +98,7 @@ def test_a_search_brings_its_own_score():
     search.fit(NUMBERS, YES)
     case = read_case(search, NUMBERS, YES, None)
     assert case.score == f1_score(YES, search.predict(NUMBERS))
-    assert case.score_name == "score"
+    assert case.score_name == "f1"
 
 
 def test_a_dict_of_arrays_becomes_a_table():
