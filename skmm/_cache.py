@@ -1,13 +1,15 @@
-"""Rows that are computed once, however often they are asked for. No Keras here.
+"""What is computed once, however often it is asked for. No Keras here.
 
 A memory holds, for each key, a log of segments: up to SEGMENT_ROWS results beside the
-digests of their rows. Folds that differ share the rows that they have in common.
+digests of the rows or cells that they are of. Folds that differ share what they have in
+common, and one look-up serves a thousand cells: a file for each would be slower to find
+than an image is to decode.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from typing import Any, NamedTuple
@@ -15,18 +17,46 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["digest_rows", "recall_rows", "version_of"]
+__all__ = [
+    "Segment",
+    "digest_rows",
+    "recall_rows",
+    "recall_segments",
+    "split",
+    "version_of",
+]
 
 SEGMENT_ROWS = 1024
-MAX_SEGMENTS = 1024  # a million rows; those beyond are computed each time
-DIGEST_SIZE = 32  # bytes, of SHA-256
+MAX_SEGMENTS = 1024  # a million results; those beyond are computed each time
+DIGEST_SIZE = 33  # bytes: one for what it is of, and SHA-256
 
 
-class _Segment(NamedTuple):
-    """Results of some rows; the digests of the rows stand one behind the other."""
+class Segment(NamedTuple):
+    """What was found of some rows or cells.
 
-    held: bytes
-    values: NDArray
+    A memory that maps files opens one twice, and another process may replace it in
+    between. So a digest and its value lie side by side: what was not written together
+    carries no digest that anybody asks for.
+    """
+
+    records: NDArray  # of "digest" and "value", one for each
+    empty: bytes = b""  # digests, one behind the other, of what holds nothing
+    unreadable: bytes = b""
+
+    @classmethod
+    def of(cls, digests: Sequence[bytes], values: NDArray, *others: bytes) -> Segment:
+        """Lay digests of DIGEST_SIZE beside values of one shape."""
+        shape = values.shape[1:]
+        fields = [("digest", f"V{DIGEST_SIZE}"), ("value", values.dtype, shape)]
+        records = np.empty(len(digests), np.dtype(fields, align=True))
+        records["digest"] = np.frombuffer(b"".join(digests), f"V{DIGEST_SIZE}")
+        records["value"] = values
+        return cls(records, *others)
+
+    def items(self) -> Iterator[tuple[bytes, NDArray]]:
+        """Yield digests and values."""
+        values = np.asarray(self.records)["value"]  # indexing a memmap is slow
+        return zip(split(self.records["digest"].tobytes()), values, strict=True)
 
 
 def digest_rows(array: NDArray, *, padding: int | None = None) -> list[bytes]:
@@ -42,7 +72,7 @@ def digest_rows(array: NDArray, *, padding: int | None = None) -> list[bytes]:
     Returns
     -------
     digests : list of bytes
-        32 bytes for each row, of its type, shape and content.
+        One for each row, of its type, shape and content.
     """
     digests = []
     for row in np.ascontiguousarray(array):
@@ -50,7 +80,7 @@ def digest_rows(array: NDArray, *, padding: int | None = None) -> list[bytes]:
             row = row[: len(row) - np.argmax(np.r_[row[::-1] != padding, True])]
         hashed = hashlib.sha256(repr((row.dtype.str, row.shape)).encode())
         hashed.update(row.data)
-        digests.append(hashed.digest())
+        digests.append(b"r" + hashed.digest())
     return digests
 
 
@@ -81,20 +111,16 @@ def recall_rows(
     wanted: dict[bytes, list[int]] = {}
     for row, one in enumerate(digests):
         wanted.setdefault(one, []).append(row)
-    recall = memory.cache(_segment, ignore=["make"])
+
+    def make() -> Segment:
+        chosen = dict(islice(wanted.items(), SEGMENT_ROWS))
+        rows = np.array([places[0] for places in chosen.values()])
+        return Segment.of(list(chosen), compute(rows))
+
     found = {}
-    for number in range(MAX_SEGMENTS):
-        if not wanted:
-            break
-        try:
-            segment = recall(key, number, lambda: _make(wanted, compute))
-        except (KeyError, OSError):  # a full disk, of which joblib has warned
-            break
-        values = np.asarray(segment.values)  # indexing a memmap is slow
-        for at in range(len(values)):
-            one = segment.held[at * DIGEST_SIZE : (at + 1) * DIGEST_SIZE]
-            for row in wanted.pop(one, ()):
-                found[row] = values[at]
+    for segment in recall_segments(wanted, make, key=key, memory=memory):
+        for one, value in segment.items():
+            found.update(dict.fromkeys(wanted.pop(one, ()), value))
     if wanted:
         left = np.array([rows[0] for rows in wanted.values()])
         for rows, value in zip(wanted.values(), compute(left), strict=True):
@@ -102,18 +128,67 @@ def recall_rows(
     return np.stack([found[row] for row in range(len(digests))])
 
 
-def _segment(key: str, number: int, make: Callable[[], _Segment]) -> _Segment:
+def recall_segments(
+    wanted: Mapping[bytes, Any],
+    make: Callable[[], Segment],
+    *,
+    key: str,
+    memory: Any,
+) -> Iterator[Segment]:
+    """Yield segments until nothing is wanted or no more can be kept.
+
+    Parameters
+    ----------
+    wanted : mapping
+        Has a digest for what is still wanted; whoever asks takes away what was found.
+    make : callable
+        ``make()`` finds some of what is wanted; called where no segment is remembered.
+    key : str
+        All that values depend on besides what the digests identify.
+    memory : object with the interface of joblib.Memory
+        Where segments are kept and looked for.
+
+    Yields
+    ------
+    segment : Segment
+    """
+    recall = memory.cache(_segment, ignore=["make"])
+    made: list[Segment] = []
+
+    def noted() -> Segment:
+        made.append(make())
+        return made[0]
+
+    for number in range(MAX_SEGMENTS):
+        if not wanted:
+            return
+        try:
+            segment = recall(key, number, noted)
+        except (KeyError, OSError, ValueError):
+            yield from made  # the disk is full, of which joblib has warned, or another
+            return  # process replaced the file while this one read it again
+        yield made.pop() if made else segment
+
+
+def _segment(key: str, number: int, make: Callable[[], Segment]) -> Segment:
     """Make the segment of this number; called only where none is remembered."""
     return make()
 
 
-def _make(
-    wanted: dict[bytes, list[int]], compute: Callable[[NDArray], NDArray]
-) -> _Segment:
-    """Compute the first of the rows that are wanted."""
-    chosen = dict(islice(wanted.items(), SEGMENT_ROWS))
-    rows = np.array([places[0] for places in chosen.values()])
-    return _Segment(b"".join(chosen), compute(rows))
+def split(digests: bytes) -> list[bytes]:
+    """Part digests that stand one behind the other.
+
+    Parameters
+    ----------
+    digests : bytes
+        Of DIGEST_SIZE each.
+
+    Returns
+    -------
+    parts : list of bytes
+    """
+    starts = range(0, len(digests), DIGEST_SIZE)
+    return [digests[start : start + DIGEST_SIZE] for start in starts]
 
 
 def version_of(package: str) -> str:

@@ -1,10 +1,4 @@
-"""Files: modalities that decode cells one by one, and remember what they decoded.
-
-A memory is a log of segments for each way of reading cells, and a segment holds what
-was read of up to SEGMENT_CELLS cells beside their digests. Rows are thus shared by
-all folds that hold them, and one look-up serves a thousand cells: a file for each
-cell would be slower to find than an image is to decode.
-"""
+"""Files: modalities that decode cells one by one, and remember what they decoded."""
 
 from __future__ import annotations
 
@@ -20,15 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skmm._cache import version_of
+from skmm._cache import SEGMENT_ROWS, Segment, recall_segments, split, version_of
 from skmm.modalities._base import Encoded, Modality
 from skmm.modalities._cells import decode_cells, is_missing
 
 __all__ = ["FileModality", "digest", "recall_cells"]
 
-SEGMENT_CELLS = 1024
-MAX_SEGMENTS = 1024  # a million cells; those beyond are decoded each time
-DIGEST_SIZE = 33  # bytes: one for the kind of cell, and SHA-256
 DECODERS = ("skmm", "numpy", "scipy", "pillow", "soundfile")
 
 # Processors have instructions for it, and it does not hold up other threads.
@@ -100,15 +91,6 @@ class FileModality(Modality):
         encoded : Encoded
             ``array`` of shape (n_samples, *spec.shape) and ``present``.
         """
-
-
-class _Segment(NamedTuple):
-    """What was read of some cells; their digests stand one behind the other."""
-
-    held: bytes  # digests of the cells whose values follow
-    values: NDArray  # shape (number of cells, *shape of one)
-    empty: bytes  # cells that hold nothing
-    unreadable: bytes
 
 
 class _Reading(NamedTuple):
@@ -232,31 +214,24 @@ def _recalled(
 ) -> Iterator[tuple[int, int, NDArray | None]]:
     """Give places and values of the cells that can be remembered; None is empty."""
     wanted = _wanted(reading)
-    recall, named = memory.cache(_segment, ignore=["make"]), repr((_versions(), key))
-    for number in range(MAX_SEGMENTS):
-        if not wanted:
-            return
-        try:
-            found = recall(named, number, lambda: _make(reading, wanted))
-        except (KeyError, OSError):  # a full disk, of which joblib has warned
-            return
-        values = np.asarray(found.values)  # indexing a memmap is slow
-        for at, one in enumerate(_split(found.held)):
-            yield from ((i, j, values[at]) for i, j in wanted.pop(one, ()))
-        for one in _split(found.empty):
+    segments = recall_segments(
+        wanted,
+        lambda: _make(reading, wanted),
+        key=repr((_versions(), key)),
+        memory=memory,
+    )
+    for segment in segments:
+        for one, value in segment.items():
+            yield from ((i, j, value) for i, j in wanted.pop(one, ()))
+        for one in split(segment.empty):
             yield from ((i, j, None) for i, j in wanted.pop(one, ()))
-        for one in _split(found.unreadable):
+        for one in split(segment.unreadable):
             wanted.pop(one, None)
 
 
-def _segment(key: str, number: int, make: Callable[[], _Segment]) -> _Segment:
-    """Make the segment of this number; called only where none is remembered."""
-    return make()
-
-
-def _make(reading: _Reading, wanted: Digests) -> _Segment:
+def _make(reading: _Reading, wanted: Digests) -> Segment:
     """Read the first of the cells that are wanted."""
-    chosen = {one: places[0] for one, places in islice(wanted.items(), SEGMENT_CELLS)}
+    chosen = {one: places[0] for one, places in islice(wanted.items(), SEGMENT_ROWS)}
     only = np.zeros(reading.X.shape, dtype=bool)
     only[tuple(np.transpose(list(chosen.values())))] = True
     found: dict[tuple[int, int], NDArray | None] = {}
@@ -277,7 +252,7 @@ def _make(reading: _Reading, wanted: Digests) -> _Segment:
     unreadable = [one for one, at in chosen.items() if at not in found]
     empty = chosen.keys() - {*held, *unreadable}
     values = np.array([found[chosen[one]] for one in held])
-    return _Segment(b"".join(held), values, b"".join(empty), b"".join(unreadable))
+    return Segment.of(held, values, b"".join(empty), b"".join(unreadable))
 
 
 def _wanted(reading: _Reading) -> Digests:
@@ -292,11 +267,6 @@ def _wanted(reading: _Reading) -> Digests:
             if one is not None:
                 wanted.setdefault(one, []).append((i, j))
     return wanted
-
-
-def _split(digests: bytes) -> list[bytes]:
-    starts = range(0, len(digests), DIGEST_SIZE)
-    return [digests[start : start + DIGEST_SIZE] for start in starts]
 
 
 @cache

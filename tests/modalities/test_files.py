@@ -1,15 +1,17 @@
 """What was read of a cell once is not read again, and nothing else changes."""
 
 import os
+import shutil
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
-from joblib import Memory
+from joblib import Memory, numpy_pickle
 from numpy.testing import assert_array_equal
 from PIL import Image
 
+from skmm import _cache
 from skmm.exceptions import CellError, MissingModalityWarning
 from skmm.modalities import _files
 from skmm.modalities._files import digest, recall_cells
@@ -76,7 +78,7 @@ def test_any_rows_of_any_column_share_what_was_read(memory):
 
 
 def test_many_cells_fill_several_segments(memory, monkeypatch):
-    monkeypatch.setattr(_files, "SEGMENT_CELLS", 4)
+    monkeypatch.setattr(_files, "SEGMENT_ROWS", 4)
     reader = Reader(frame(*[bytes([i]) for i in range(1, 11)]))
     assert reader(memory).all()
     assert len(reader.read_cells) == 10
@@ -86,8 +88,8 @@ def test_many_cells_fill_several_segments(memory, monkeypatch):
 
 
 def test_a_full_memory_is_read_and_no_longer_written(memory, monkeypatch):
-    monkeypatch.setattr(_files, "SEGMENT_CELLS", 4)
-    monkeypatch.setattr(_files, "MAX_SEGMENTS", 2)
+    monkeypatch.setattr(_files, "SEGMENT_ROWS", 4)
+    monkeypatch.setattr(_cache, "MAX_SEGMENTS", 2)
     reader = Reader(frame(*[bytes([i]) for i in range(1, 11)]))
     for n_read in (10, 2, 2):
         assert reader(memory).all()
@@ -171,6 +173,30 @@ def test_any_memory_of_joblib_serves(tmp_path, options):
     assert reader.read_cells == []
 
 
+@pytest.mark.parametrize("others", [[b"q"], [b"r", b"ss", b"x", b"", b"ttt", b"u"]])
+def test_a_file_replaced_while_it_is_read_does_no_harm(tmp_path, monkeypatch, others):
+    def file_of(folder):
+        return next(folder.rglob("output.pkl"))
+
+    def replaced(filename, *args, **kwargs):  # by a process that writes at once
+        os.replace(shutil.copy(file_of(theirs), tmp_path / "copy"), filename)
+        return make_memmap(filename, *args, **kwargs)
+
+    make_memmap = numpy_pickle.make_memmap
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    Reader(frame(*others))(Memory(theirs, verbose=0))
+    reader = Reader(frame(*CELLS))
+    wanted, values = reader(None), reader.values
+    memory = Memory(ours, mmap_mode="r", verbose=0)
+    monkeypatch.setattr(numpy_pickle, "make_memmap", replaced)
+    for _ in range(3):
+        assert_array_equal(reader(memory), wanted)
+        assert reader.values == values
+    monkeypatch.undo()
+    assert_array_equal(reader(memory), wanted)
+    assert reader.values == values
+
+
 def test_a_memory_that_keeps_nothing_reads_each_time():
     reader = Reader(frame(*CELLS))
     for _ in range(2):
@@ -195,7 +221,7 @@ ARRAY = np.arange(6.0).reshape(2, 3)
 )
 def test_alike_cells_have_one_digest(one, other):
     assert digest(one) == digest(other) is not None
-    assert len(digest(one)) == _files.DIGEST_SIZE
+    assert len(digest(one)) == _cache.DIGEST_SIZE
 
 
 @pytest.mark.parametrize(
