@@ -47,6 +47,7 @@ HOUSE_TESTS = {
     "test_bad_input",
     "test_contracts",
     "test_docs",
+    "test_examples",
     "test_import",
     "test_layout",
     "test_meta_estimators",

@@ -178,7 +178,8 @@ class OfClasses(ClassifierMixin, Selection):
         -------
         p : ndarray of shape (n_samples, n_classes)
         """
-        return self._mean(X)
+        p = self._mean(X)
+        return p / p.sum(axis=1, keepdims=True)  # members that say float32 sum to less
 
     def predict(self, X: Any) -> NDArray:
         """Predict class labels.

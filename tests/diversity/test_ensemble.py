@@ -48,6 +48,19 @@ def fitted():
     return greedy().fit(X, NAMES)
 
 
+class Coarse(GaussianNB):
+    """Says what it thinks in float32, as networks do."""
+
+    def predict_proba(self, X):
+        return super().predict_proba(X).astype(np.float32)
+
+
+def test_probabilities_sum_to_one_whatever_members_say():
+    models = [("sharp", Coarse()), ("smooth", Coarse(var_smoothing=0.1))]
+    p = GreedyEnsembleClassifier(models).fit(X, Y).predict_proba(X_TEST)
+    assert_allclose(p.sum(axis=1), 1, rtol=1e-12)
+
+
 def test_it_is_better_than_its_best_member(fitted):
     truth = np.array(list("abcdefghij"))[Y_TEST]
     own = log_loss(truth, fitted.predict_proba(X_TEST))
