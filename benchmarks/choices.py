@@ -3,8 +3,9 @@
     python benchmarks/choices.py [--only NAME] [--data FOLDER]
 
 `text`, `bag`, `audio`, `pictures`, `networks`, `heads`, `aside`, `fusions`, `swap`,
-`series`, `moment` and `waves` read the datasets of FOLDER as benchmarks/accuracy.py
-does, or the one that FOLDER is, and are left out without it; the others need nothing.
+`absence`, `series`, `moment` and `waves` read the datasets of FOLDER as
+benchmarks/accuracy.py does, or the one that FOLDER is, and are left out without it; the
+others need nothing.
 Alternatives run interleaved in one process; figures are medians over the runs, or mean
 ± standard deviation over seeds.
 """
@@ -76,6 +77,7 @@ NAMES = (
     "bins",
     "fusions",
     "swap",
+    "absence",
     "alone",
 )
 
@@ -342,6 +344,12 @@ def swap(data):
     _compared("swap", data, {str(r): {"modality_swap": r} for r in (0.0, 0.1, 0.2)})
 
 
+def absence(data):
+    """Score rates at which modalities are taken from rows that are added."""
+    rates = (0.0, 0.1, 0.3)
+    _compared("absence", data, {str(r): {"modality_dropout": r} for r in rates})
+
+
 def alone():
     """Score fusions of one modality, which have nothing to join: five folds."""
     for task in toys(only=None):
@@ -565,6 +573,7 @@ def main():
             "waves": partial(waves, options.data),
             "fusions": partial(fusions, options.data),
             "swap": partial(swap, options.data),
+            "absence": partial(absence, options.data),
         }
     print(setting())
     for name, experiment in experiments.items():

@@ -24,16 +24,21 @@ from skmm.layers import (
     ModalityDropout,
     ModalitySwap,
     OpinionPool,
+    Parted,
     RowBefore,
+    Twice,
 )
 
 __all__ = [
+    "ENDS",
     "fill_room",
     "multimodal_network",
     "pooled_network",
     "roomy",
     "unimodal_network",
 ]
+
+ENDS = ("encoded", "shown", "shown_where")  # of encoders, after a modality's name
 
 
 def roomy(spec: ModalitySpec) -> ModalitySpec:
@@ -147,7 +152,8 @@ def multimodal_network(
     n_outputs : int
         Number of logits.
     modality_dropout : float, default=0.0
-        Probability that a modality is taken for absent in training; one always stays.
+        Probability that a modality is taken away in training, from rows that are added
+        to the same rows as they are; one always stays.
     modality_swap : float, default=0.0
         Probability that one modality of what is joined is another row's, in training.
     unimodal : bool, default=True
@@ -165,26 +171,29 @@ def multimodal_network(
         ``"logits"`` (batch, n_outputs), ``"embedding"`` (batch, h) and, where
         `unimodal`, ``"unimodal"``, a list of (batch, n_outputs). ``"aside"`` (batch,
         n_outputs) is what the second network says, or the first where a row has
-        nothing for the second to read.
+        nothing for the second to read. With `modality_dropout`, ``"lacking"`` lists
+        what both say, in training, where modalities are taken away.
     """
     specs = _legal(specs)
     inputs = [_input(spec, continuous) for spec in specs]
     present = keras.Input((len(specs),), dtype="float32", name="present")
-    kept = present
-    if modality_dropout and len(specs) > 1:
+    several = len(specs) > 1
+    drops, swaps = several and modality_dropout > 0, several and modality_swap > 0
+    kept, twice = present, _unchanged
+    if drops:
         kept = ModalityDropout(modality_dropout, name="modality_dropout")(present)
-    swaps = modality_swap > 0 and len(specs) > 1
+        twice = Twice(name="modality_dropout_twice")
     if swaps:
         swapped = ModalitySwap(modality_swap, name="modality_swap")(kept)
     embeddings, tokens, decisions, own = [], [], [], []
     encode = _encodings(encoders, specs, fusion, continuous)
     for m, (x, spec) in enumerate(zip(inputs, specs, strict=True)):
-        embedding, places, observed = encode[m](x)
+        embedding, *shown = _findable(encode[m](x), spec.name)
         absent = AbsentEmbedding(m, name=f"{spec.name}_absent")
-        joined = [absent(embedding, kept)]
+        parts = [e if e is None else twice(e) for e in (embedding, *shown)]
+        joined = [absent(parts[0], kept)]
         if isinstance(fusion, TokenFusion):
-            places, observed = _findable(places, observed, spec.name)
-            joined += _tokens(absent, embedding, places, observed, kept)
+            joined += _tokens(absent, *parts, kept)
         if swaps:
             other = RowBefore(name=f"{spec.name}_swap")
             joined = other(joined, swapped[:, m : m + 1])
@@ -204,6 +213,10 @@ def multimodal_network(
     else:
         head = keras.layers.Dense(n_outputs, name="logits")
         outputs = {"logits": head(fused), "embedding": fused}
+    if drops:
+        parted = {k: Parted(name=f"{k}_parted")(x) for k, x in outputs.items()}
+        outputs = {k: whole for k, (whole, _) in parted.items()}
+        outputs["lacking"] = [parted["logits"][1]]
     if unimodal:
         outputs["unimodal"] = own
     if aside:
@@ -217,13 +230,31 @@ def multimodal_network(
             unimodal=False,
             continuous=continuous,
         )
-        second = keras.Model(second.inputs, second.output["logits"], name="aside")
-        here = ops.concatenate([present[:, m : m + 1] for m in aside], axis=1)
-        logits = second([*(inputs[m] for m in aside), here])
-        stand_in = ops.stop_gradient(outputs["logits"])
-        some = ops.any(here > 0, axis=1, keepdims=True)
-        outputs["aside"] = ops.where(some, logits, stand_in)
+        _add_aside(outputs, second, [inputs[m] for m in aside], present, aside)
     return keras.Model([*inputs, present], outputs)
+
+
+def _unchanged(x: Any) -> Any:
+    return x
+
+
+def _add_aside(
+    outputs: dict[str, Any],
+    second: keras.Model,
+    inputs: Sequence[Any],
+    present: Any,
+    read: Sequence[int],
+) -> None:
+    """Add what a second network says; where it has nothing to read, the first's."""
+    said = {k: x for k, x in second.output.items() if k != "embedding"}
+    second = keras.Model(second.inputs, said, name="aside")
+    here = ops.concatenate([present[:, m : m + 1] for m in read], axis=1)
+    said = second([*inputs, here])
+    some = ops.any(here > 0, axis=1, keepdims=True)
+    stand_in = ops.stop_gradient(outputs["logits"])
+    outputs["aside"] = ops.where(some, said["logits"], stand_in)
+    if "lacking" in said:
+        outputs["lacking"].append(ops.where(some, *said["lacking"], stand_in))
 
 
 def _input(spec: ModalitySpec, continuous: bool) -> Any:
@@ -261,13 +292,13 @@ def _encodings(
     return [encoding(e, s) for e, s in zip(encoders, specs, strict=True)]
 
 
-def _findable(places: Any, observed: Any, name: str) -> tuple[Any, Any]:
-    """Give names to what a modality's places are, for `encoded` to find them by."""
-    if places is not None:
-        places = keras.layers.Identity(name=f"{name}_shown")(places)
-    if observed is not None:
-        observed = keras.layers.Identity(name=f"{name}_shown_where")(observed)
-    return places, observed
+def _findable(parts: Sequence[Any], name: str) -> list[Any]:
+    """Give names to what encoders hand on, by which inspection finds where they end.
+
+    The embedding, and where they are shown the places and which of these there are.
+    """
+    ends = zip(parts, (f"{name}_{end}" for end in ENDS), strict=True)
+    return [e if e is None else keras.layers.Identity(name=n)(e) for e, n in ends]
 
 
 def _tokens(

@@ -58,8 +58,8 @@ class MultimodalClassifier(SubsetClassifier):
         one modality alone does better on them than all together. It takes `aux_weight`
         above 0, and rows that are set apart or given.
     modality_dropout : float, default=0.1
-        Probability, in training, that a modality is taken for absent; from 0 to below
-        1. One modality always stays.
+        Probability, in training, that a modality is taken from a row, which is learned
+        from as it is as well; from 0 to below 1. One modality always stays.
     modality_swap : float, default=0.1
         Probability, in training, that the embedding of one modality, any that the row
         has, is another row's; from 0 to below 1. It teaches to believe none alone.
@@ -288,8 +288,8 @@ class MultimodalRegressor(SubsetRegressor):
         one modality alone does better on them than all together. It takes `aux_weight`
         above 0, and rows that are set apart or given.
     modality_dropout : float, default=0.1
-        Probability, in training, that a modality is taken for absent; from 0 to below
-        1. One modality always stays.
+        Probability, in training, that a modality is taken from a row, which is learned
+        from as it is as well; from 0 to below 1. One modality always stays.
     modality_swap : float, default=0.0
         Probability, in training, that the embedding of one modality, any that the row
         has, is another row's; from 0 to below 1. It teaches to believe none alone.

@@ -22,6 +22,7 @@ TEXT = ModalitySpec("n", "text", (9,), "int32", "embedding_bag", None, 131)
 SERIES = ModalitySpec("s", "timeseries", (29, 2), "float32", "cnn")
 SOUND = ModalitySpec("a", "audio", (61, 32, 1), "float16", "cnn")
 IMAGE = ModalitySpec("i", "image", (9, 9, 1), "uint8", "cnn")
+SPECS = [TABLE, TEXT]
 
 
 def test_what_differs_between_folds_is_rounded_up():
@@ -53,10 +54,9 @@ def test_room_is_filled_as_padding_is():
 
 
 def networks(**settings):
-    specs = [TABLE, TEXT]
-    encoders = [resolve("encoder", s.encoder) for s in specs]
+    encoders = [resolve("encoder", spec.encoder) for spec in SPECS]
     return multimodal_network(
-        specs,
+        SPECS,
         encoders,
         resolve("fusion", settings.pop("fusion", "mean")),
         3,
@@ -238,6 +238,33 @@ def test_what_is_joined_is_swapped_and_what_heads_read_is_not(fusion):
     for own, unmoved in zip(found["unimodal"], still["unimodal"], strict=True):
         assert_allclose(own, unmoved, atol=1e-5)
     assert_allclose(network([*x, present])["logits"], still["logits"], atol=1e-5)
+
+
+@pytest.mark.parametrize("fusion", ["gated", "attention", "late"])
+@pytest.mark.parametrize("aside", [(), (0, 1)])
+def test_modalities_are_taken_from_rows_that_are_added(fusion, aside):
+    component = resolve("fusion", fusion)
+    encoders = [resolve("encoder", spec.encoder) for spec in SPECS]
+    for part in (component, *encoders):
+        if "dropout" in part.get_params():
+            part.set_params(dropout=0.0)
+    build = partial(multimodal_network, SPECS, encoders, component, 3, aside=aside)
+    network, plain = build(modality_dropout=0.5), build()
+    plain.set_weights([w for w in network.get_weights() if w.dtype != np.uint32])
+    *x, present = inputs(60)
+    found, whole = network([*x, present], training=True), plain([*x, present])
+    said = ["logits", "aside"] if aside else ["logits"]
+    for name in ("embedding", *said):
+        assert_allclose(found[name], whole[name], atol=1e-5)
+    alone = [plain([*x, present * one]) for one in np.eye(2, dtype=np.float32)]
+    for lacking, name in zip(found["lacking"], said, strict=True):
+        may = np.stack([one[name] for one in (whole, *alone)])
+        apart = np.abs(may - np.asarray(lacking)).max(axis=2)
+        assert (apart.min(axis=0) < 1e-5).all()
+        assert len(set(apart.argmin(axis=0))) == 3
+    still = network([*x, present])
+    for name in said:
+        assert_allclose(still[name], whole[name], atol=1e-5)
 
 
 def test_one_modality_is_not_swapped():

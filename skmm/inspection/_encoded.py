@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from skmm import training
 from skmm._many_modalities import ManyModalities, opinions_of
+from skmm._network import ENDS
 
 __all__ = ["EncodedRows"]
 
@@ -50,7 +51,7 @@ class EncodedRows:
         self._halves = [_Halves(network, ("logits", "unimodal"))]
         self._read_by = [list(range(len(self.names)))]
         if "aside" in network.output:
-            self._halves.append(_Halves(network.get_layer("aside")))
+            self._halves.append(_Halves(network.get_layer("aside"), ("logits",)))
             self._read_by.append(aside)
         self._encoded = [
             [
@@ -129,15 +130,14 @@ class _Halves:
     ----------
     network : keras.Model
         As `multimodal_network` makes it.
-    outputs : sequence of str, default=()
-        Those that are asked for, as far as there are; none where it has one alone.
+    outputs : sequence of str
+        Those that are asked for, as far as there are.
     """
 
-    def __init__(self, network: keras.Model, outputs: Sequence[str] = ()):
+    def __init__(self, network: keras.Model, outputs: Sequence[str]):
         *arrays, present = network.inputs
         cut, self.modality = _ends(network, [x.name for x in arrays])
-        said = network.output if outputs else {"logits": network.output}
-        wanted = {name: said[name] for name in outputs or said if name in said}
+        wanted = {n: network.output[n] for n in outputs if n in network.output}
         self.encoders = keras.Model(arrays, cut)
         joint = keras.Model([*cut, present], wanted)
         signature = [tf.TensorSpec([None, *x.shape[1:]], x.dtype) for x in joint.inputs]
@@ -173,14 +173,8 @@ class _Halves:
 
 
 def _ends(network: keras.Model, names: Sequence[str]) -> tuple[list[Any], list[int]]:
-    """Find what encoders hand on: embeddings, and the places that are shown."""
+    """Find what encoders hand on, and the modality that each is of."""
     layers = {layer.name for layer in network.layers}
-    cut, modality = [], []
-    for m, name in enumerate(names):
-        ends = [network.get_layer(f"{name}_absent").input[0]]
-        for shown in (f"{name}_shown", f"{name}_shown_where"):
-            if shown in layers:
-                ends.append(network.get_layer(shown).output)
-        cut += ends
-        modality += [m] * len(ends)
-    return cut, modality
+    places = [(f"{name}_{end}", m) for m, name in enumerate(names) for end in ENDS]
+    found = [(network.get_layer(n).output, m) for n, m in places if n in layers]
+    return [x for x, _ in found], [m for _, m in found]

@@ -7,7 +7,13 @@ pandas.
 
 from skmm.layers._attention import LearnedTokens, attention_block
 from skmm.layers._augment import AugmentImage, AugmentSpectrogram
-from skmm.layers._dropping import ModalityDropout, ModalitySwap, RowBefore
+from skmm.layers._dropping import (
+    ModalityDropout,
+    ModalitySwap,
+    Parted,
+    RowBefore,
+    Twice,
+)
 from skmm.layers._embedding import CategoryEmbedding, PositionEmbedding, TokenEmbedding
 from skmm.layers._folding import FoldAxis, UnfoldAxis
 from skmm.layers._graph import GraphAttention, GraphConvolution
@@ -60,6 +66,7 @@ __all__ = [
     "OrientedGradients",
     "OuterProduct",
     "PairLikeness",
+    "Parted",
     "PeriodicEmbedding",
     "PositionEmbedding",
     "PretrainedNetwork",
@@ -70,6 +77,7 @@ __all__ = [
     "StatisticsPooling",
     "TokenEmbedding",
     "TokenInput",
+    "Twice",
     "UnfoldAxis",
     "attention_block",
 ]

@@ -9,15 +9,17 @@ from keras import ops
 
 from skmm.layers._register import register
 
-__all__ = ["ModalityDropout", "ModalitySwap", "RowBefore"]
+__all__ = ["ModalityDropout", "ModalitySwap", "Parted", "RowBefore", "Twice"]
 
 
 @register
 class ModalityDropout(keras.layers.Layer):
-    """Take present modalities for absent at random in training, never all of them.
+    """Add, in training, all rows once more with modalities taken away at random.
 
-    ``a~ = a k`` with ``k`` of Bernoulli(1 - rate) for each modality; a row whose
-    modalities would all go keeps ``a``. a has shape (batch, n_modalities).
+    The second time ``a~ = a k`` with ``k`` of Bernoulli(1 - rate) for each modality; a
+    row whose modalities would all go keeps ``a``. a has shape (batch, n_modalities),
+    what is returned (2 batch, n_modalities) in training. `Twice` and `Parted` make the
+    rest of a network fit.
 
     Parameters
     ----------
@@ -33,20 +35,47 @@ class ModalityDropout(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator()
 
     def call(self, present: Any, training: bool = False) -> Any:
-        """Return `present` with some of its ones turned to zero in training."""
+        """Return `present`, and in training once more with fewer ones behind it."""
         if not training:
             return present
         draws = keras.random.uniform(ops.shape(present), seed=self.seed_generator)
         kept = present * ops.cast(draws >= self.rate, present.dtype)
-        return ops.where(ops.any(kept > 0, axis=1, keepdims=True), kept, present)
+        some = ops.any(kept > 0, axis=1, keepdims=True)
+        return ops.concatenate([present, ops.where(some, kept, present)], axis=0)
 
     def compute_output_shape(self, present_shape: Any) -> Any:
-        """Return the shape of `present`."""
-        return present_shape
+        """Return the shape of `present`, for any number of rows."""
+        return (None, *present_shape[1:])
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs."""
         return {**super().get_config(), "rate": self.rate}
+
+
+@register
+class Twice(keras.layers.Layer):
+    """Add all rows once more in training, as `ModalityDropout` does."""
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        """Return `x`, in training twice behind one another."""
+        return ops.concatenate([x, x], axis=0) if training else x
+
+    def compute_output_shape(self, x_shape: Any) -> Any:
+        """Return the shape of `x`, for any number of rows."""
+        return (None, *x_shape[1:])
+
+
+@register
+class Parted(keras.layers.Layer):
+    """Part rows that are there twice in training."""
+
+    def call(self, x: Any, training: bool = False) -> tuple[Any, Any]:
+        """Return the first half and the second; all of `x` twice in prediction."""
+        return tuple(ops.split(x, 2, axis=0)) if training else (x, x)
+
+    def compute_output_shape(self, x_shape: Any) -> tuple[Any, Any]:
+        """Return the shape of `x` twice, for any number of rows."""
+        return (None, *x_shape[1:]), (None, *x_shape[1:])
 
 
 @register

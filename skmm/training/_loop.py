@@ -366,7 +366,8 @@ def _learned(program: Program, data: Data, constant: NDArray | None) -> float:
     logits = np.tile(constant.astype(np.float32), (data.n_rows, 1))
     given = program.network.output
     outputs: dict[str, Any] = {"logits": logits}
-    outputs["unimodal"] = [logits for _ in given.get("unimodal", [])]
+    for several in ("unimodal", "lacking"):
+        outputs[several] = [logits for _ in given.get(several, [])]
     if "aside" in given:
         outputs["aside"] = logits
     present = data.arrays[-1][which] if program.takes_present else None

@@ -11,6 +11,9 @@ import tensorflow as tf
 __all__ = ["Loss"]
 
 
+LACKING = 0.3  # weight of rows that lack modalities beside the same rows as they are
+
+
 @dataclass(frozen=True)
 class Loss:
     """The loss of one row, from a network's outputs and the encoded target.
@@ -56,7 +59,8 @@ class Loss:
         outputs : dict of str to tensor
             ``"logits"`` of shape (batch, k), ``"output"`` where the network gave
             something else, ``"unimodal"`` a list of (batch, k), ``"aside"`` of shape
-            (batch, k) by weights of its own, whose loss is added.
+            (batch, k) by weights of its own, whose loss is added, ``"lacking"`` a list
+            of (batch, k) for rows from which modalities were taken away.
         y : tensor of shape (batch, n_outputs)
             Encoded target: class indices or numbers.
         present : tensor of shape (batch, n_modalities) or None
@@ -70,6 +74,9 @@ class Loss:
             return self._keras(outputs.get("output", outputs["logits"]), y)
         whole = [outputs[k] for k in ("logits", "aside") if k in outputs and self.fused]
         losses = [self._one(logits, y) for logits in whole]
+        if self.fused:
+            lacking = outputs.get("lacking", [])
+            losses += [LACKING * self._one(logits, y) for logits in lacking]
         unimodal = outputs.get("unimodal", [])
         if self.auxiliary and len(unimodal) > 1:
             own = [self._one(z, y) * present[:, m] for m, z in enumerate(unimodal)]

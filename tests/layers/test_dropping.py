@@ -1,19 +1,19 @@
 """Modalities that training takes away, and swaps."""
 
-import keras
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmm.layers import ModalityDropout, ModalitySwap, RowBefore
+from skmm.layers import ModalityDropout, ModalitySwap, Parted, RowBefore, Twice
 
 
-def test_modality_dropout_leaves_one_and_rests_in_prediction():
+def test_modality_dropout_adds_rows_and_rests_in_prediction():
     layer = ModalityDropout(0.9)
     present = np.ones((500, 3), np.float32)
     present[:100, 0] = 0
     assert_array_equal(layer(present, training=False), present)
-    kept = keras.ops.convert_to_numpy(layer(present, training=True))
+    whole, kept = np.split(np.asarray(layer(present, training=True)), 2)
+    assert_array_equal(whole, present)
     assert (kept.sum(axis=1) >= 1).all()
     assert (kept <= present).all()
     assert kept.sum() < present.sum()
@@ -22,9 +22,17 @@ def test_modality_dropout_leaves_one_and_rests_in_prediction():
 def test_modality_dropout_has_its_rate():
     layer = ModalityDropout(0.25)
     present = np.ones((4000, 4), np.float32)
-    kept = keras.ops.convert_to_numpy(layer(present, training=True))
+    kept = np.asarray(layer(present, training=True))[4000:]
     assert kept.mean() == pytest.approx(0.75, abs=0.02)
     assert ModalityDropout.from_config(layer.get_config()).rate == 0.25
+
+
+def test_rows_that_are_there_twice_are_parted_again():
+    x = np.arange(12, dtype=np.float32).reshape(2, 3, 2)
+    assert_array_equal(Twice()(x), x)
+    assert_array_equal(Twice()(x, training=True), np.concatenate([x, x]))
+    for part in (*Parted()(x), *Parted()(np.concatenate([x, x]), training=True)):
+        assert_array_equal(part, x)
 
 
 def test_a_swap_is_of_one_modality_that_the_row_has():

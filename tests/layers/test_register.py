@@ -59,7 +59,7 @@ LAYERS = {
 
 def test_every_layer_with_parameters_is_tried():
     apart = {"Mixture", "OpinionPool", "PretrainedNetwork", "StatisticsPooling"}
-    apart |= {"FewerTokens", "RowBefore", "attention_block"}
+    apart |= {"FewerTokens", "Parted", "RowBefore", "Twice", "attention_block"}
     assert {*LAYERS, *apart} == set(layers.__all__)
 
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 from scipy.special import expit, log_softmax
 
 from skmm.training import Loss
+from skmm.training._losses import LACKING
 
 Z = np.array([[0.3, -1.2, 2.0, 0.1], [1.5, 0.0, -0.7, 0.9]], np.float32)
 
@@ -66,6 +67,19 @@ def test_auxiliary_losses_count_the_rows_that_have_the_modality():
     first, second = values(plain, y), values(plain, y, -Z)
     expected = first + 0.25 * (first + second * [0, 1])
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_rows_that_lack_modalities_count_less():
+    y, lacking = [[2], [0]], [tf.constant(-Z), tf.constant(2 * Z)]
+    plain = Loss("multiclass", (4,))
+    expected = values(plain, y) + LACKING * (
+        values(plain, y, -Z) + values(plain, y, 2 * Z)
+    )
+    np.testing.assert_allclose(values(plain, y, lacking=lacking), expected, rtol=1e-6)
+    apart = Loss("multiclass", (4,), auxiliary=1.0, fused=False)
+    own = [tf.constant(Z), tf.constant(Z)]
+    found = values(apart, y, unimodal=own, lacking=lacking, present=tf.ones((2, 2)))
+    np.testing.assert_allclose(found, values(plain, y), rtol=1e-6)
 
 
 class OwnCrossentropy(keras.losses.CategoricalCrossentropy):
