@@ -190,10 +190,11 @@ def multimodal_network(
     for m, (x, spec) in enumerate(zip(inputs, specs, strict=True)):
         embedding, *shown = _findable(encode[m](x), spec.name)
         absent = AbsentEmbedding(m, name=f"{spec.name}_absent")
-        parts = [e if e is None else twice(e) for e in (embedding, *shown)]
-        joined = [absent(parts[0], kept)]
+        parts = (e if e is None else twice(e) for e in (embedding, *shown))
+        again, places, observed = parts
+        joined = [absent(again, kept)]
         if isinstance(fusion, TokenFusion):
-            joined += _tokens(absent, *parts, kept)
+            joined += _tokens(absent, again, places, observed, kept)
         if swaps:
             other = RowBefore(name=f"{spec.name}_swap")
             joined = other(joined, swapped[:, m : m + 1])
