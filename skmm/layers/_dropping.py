@@ -54,7 +54,14 @@ class ModalityDropout(keras.layers.Layer):
 
 @register
 class Twice(keras.layers.Layer):
-    """Add all rows once more in training, as `ModalityDropout` does."""
+    """Add all rows once more in training, as `ModalityDropout` does.
+
+    A mask that Keras keeps of x ends here; fusions are told which places there are.
+    """
+
+    def compute_mask(self, x: Any, mask: Any = None) -> None:
+        """Return None."""
+        return None
 
     def call(self, x: Any, training: bool = False) -> Any:
         """Return `x`, in training twice behind one another."""

@@ -1,5 +1,6 @@
 """Modalities that training takes away, and swaps."""
 
+import keras
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -33,6 +34,14 @@ def test_rows_that_are_there_twice_are_parted_again():
     assert_array_equal(Twice()(x, training=True), np.concatenate([x, x]))
     for part in (*Parted()(x), *Parted()(np.concatenate([x, x]), training=True)):
         assert_array_equal(part, x)
+
+
+def test_a_mask_of_keras_ends_where_rows_are_twice():
+    masked = keras.layers.Masking()(np.ones((2, 3, 2), np.float32))
+    assert masked._keras_mask is not None
+    again = Twice()(masked, training=True)
+    assert getattr(again, "_keras_mask", None) is None
+    assert again.shape == (4, 3, 2)
 
 
 def test_a_swap_is_of_one_modality_that_the_row_has():
