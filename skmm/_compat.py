@@ -5,10 +5,12 @@ Also what must be known of their inner workings and has no public spelling.
 
 from __future__ import annotations
 
+import json
 import random
+import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sklearn.base import _fit_context
@@ -79,8 +81,13 @@ def unnamed_config(network: Any) -> Any:
     """Describe a network, with the place of each layer for its name.
 
     Keras counts names up: the second network of a process has others than the first.
+    A network of layers may hold operations that are none, such as an index.
     """
-    names = {layer.name: i for i, layer in enumerate(layers_of(network))}
+    parts = layers_of(network)
+    parts += [part for layer in parts for part in getattr(layer, "operations", ())]
+    names: dict[str, int] = {}
+    for place, part in enumerate(parts):
+        names.setdefault(part.name, place)
     return _renamed(network.get_config(), names)
 
 
@@ -89,7 +96,19 @@ def _renamed(config: Any, names: dict[str, int]) -> Any:
         return {key: _renamed(value, names) for key, value in config.items()}
     if isinstance(config, (list, tuple)):
         return [_renamed(value, names) for value in config]
+    if isinstance(config, str) and config[:1] == "{":  # a layer that holds a network
+        with suppress(ValueError):
+            return _renamed(json.loads(config), names)
     return names.get(config, config) if isinstance(config, str) else config
+
+
+def written(value: Any) -> str:
+    """Write an object as Python does, without its place in memory.
+
+    Keras' own `get_config` of some losses has no word of their arguments (Huber's
+    delta); how they are written has.
+    """
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
 def seed_state_of(network: Any) -> list[Any]:

@@ -5,6 +5,7 @@ Must not import Keras.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from numbers import Integral
@@ -12,10 +13,9 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
-from joblib import Memory
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, check_memory, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmm._compat import (
     HasMethods,
@@ -33,7 +33,7 @@ from skmm.frame import ModalityFrame
 from skmm.inference import Inferred, infer_columns
 from skmm.modalities._base import Modality
 from skmm.modalities._cells import is_missing
-from skmm.modalities._files import FileModality
+from skmm.modalities._files import FileModality, file_reading
 from skmm.modalities._wrapped import TransformerModality
 
 __all__ = ["ModalityTransformer"]
@@ -81,6 +81,9 @@ class ModalityTransformer(NestedParams, TransformerMixin, BaseEstimator):
     memory : str, object with the interface of joblib.Memory or None, default=None
         Where decoded images and sounds are kept, a folder by its path: a search over
         networks then decodes each file once, whatever its folds. See Notes.
+    root : str, path or None, default=None
+        Folder that paths of images and sounds start at; what leads out of it, also by
+        ``..`` or a symbolic link, is unreadable. None takes paths as they are.
     feature_names : array-like of str, default=None
         Names of the columns of inputs without names, such as the arrays that
         `BaggingClassifier` makes of a dataframe; then selections by name work.
@@ -148,6 +151,7 @@ class ModalityTransformer(NestedParams, TransformerMixin, BaseEstimator):
         "on_error": [StrOptions({"raise", "missing"})],
         "n_jobs": [Integral, None],
         "memory": [str, HasMethods(["cache"]), None],
+        "root": [str, os.PathLike, None],
         "feature_names": ["array-like", None],
     }
 
@@ -159,6 +163,7 @@ class ModalityTransformer(NestedParams, TransformerMixin, BaseEstimator):
         on_error: str = "raise",
         n_jobs: int | None = None,
         memory: Any = None,
+        root: str | os.PathLike | None = None,
         feature_names: ArrayLike | None = None,
     ):
         self.modalities = modalities
@@ -166,6 +171,7 @@ class ModalityTransformer(NestedParams, TransformerMixin, BaseEstimator):
         self.on_error = on_error
         self.n_jobs = n_jobs
         self.memory = memory
+        self.root = root
         self.feature_names = feature_names
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -187,12 +193,12 @@ class ModalityTransformer(NestedParams, TransformerMixin, BaseEstimator):
         Raises
         ------
         ModalityError
-            If a name, modality or selection of columns is wrong, or all training
-            rows lack a modality.
+            If a name, modality or selection of columns is wrong, all training rows
+            lack a modality, or `root` is no folder.
         CellError
             If a cell is unreadable and `on_error` is ``"raise"``.
         """
-        self._opened_memory()  # or an error
+        file_reading(self.memory, self.root)  # or an error
         given = self._to_pandas(X)
         frame = name_columns(given)
         parts, inferred = self._plan(frame)
@@ -346,9 +352,8 @@ class ModalityTransformer(NestedParams, TransformerMixin, BaseEstimator):
         used = {column for _, _, columns in self.modalities_ for column in columns}
         kept = [c for c in self._columns_in if c in given.columns or c not in used]
         # Raises in scikit-learn's words if a column that is used is missing.
-        validate_data(
-            self, pd.DataFrame(columns=kept), reset=False, skip_check_array=True
-        )
+        seen = pd.DataFrame(columns=kept)
+        validate_data(self, seen, reset=False, skip_check_array=True)
         return given
 
     def _plan(self, frame: pd.DataFrame) -> tuple[list[_Part], list[Inferred]]:
@@ -409,14 +414,9 @@ class ModalityTransformer(NestedParams, TransformerMixin, BaseEstimator):
     def _reading(self, modality: Modality) -> dict[str, Any]:
         """How a modality is to read cells."""
         reading = {"on_error": self.on_error, "n_jobs": self.n_jobs}
-        if self.memory is None or not isinstance(modality, FileModality):
+        if not isinstance(modality, FileModality):
             return reading
-        return {**reading, "memory": self._opened_memory()}
-
-    def _opened_memory(self) -> Any:
-        if isinstance(self.memory, str):  # mapped: one row is not worth reading all
-            return Memory(self.memory, mmap_mode="r", verbose=0)
-        return check_memory(self.memory)
+        return {**reading, **file_reading(self.memory, self.root)}
 
 
 def _resolved(modality: Any) -> Any:

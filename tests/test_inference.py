@@ -17,7 +17,7 @@ from PIL import Image
 from skmm import infer_modalities
 from skmm._validation import name_columns
 from skmm.exceptions import CellError, CellTypeError, ModalityError
-from skmm.inference import SAMPLED_CELLS, infer_columns
+from skmm.inference import SAMPLED_CELLS, SAMPLED_CHARACTERS, infer_columns
 
 DATA = Path(os.environ.get("SKMM_DATA", Path(__file__).parents[2] / "shared" / "data"))
 KIND_OF_WORD = {
@@ -310,3 +310,24 @@ def test_columns_of_real_data_come_out_as_their_cards_say(folder, n_rows):
     found = {row.column: row.modality for row in infer_columns(name_columns(X))}
     told = {c: KIND_OF_WORD[text.split()[0]] for c, text in meta["columns"].items()}
     assert found == told
+
+
+def test_odd_cells_are_judged_without_being_gone_through():
+    deep = [1.0]
+    for _ in range(50):
+        deep = [deep]
+    with pytest.raises(ModalityError, match=r"'a' holds nested .* lists hold more"):
+        infer_modalities(pd.DataFrame({"a": pd.Series([deep, deep])}))
+    itself = {"bytes": None}
+    itself["path"] = itself
+    with pytest.raises(CellTypeError, match="type dict"):
+        infer_modalities(pd.DataFrame({"a": pd.Series([itself, {"b": 1}])}))
+    odd = pd.Series([decimal.Decimal("sNaN"), 1.5, memoryview(np.array(1))])
+    with pytest.raises(CellTypeError, match=r"row 2.*memoryview"):
+        infer_modalities(pd.DataFrame({"a": odd}))
+
+
+def test_the_beginning_of_a_long_string_tells_its_kind():
+    long = "word " * SAMPLED_CHARACTERS
+    reasons = infer_modalities(pd.DataFrame({"a": [long, long + "s"]}))["reason"]
+    assert f"{SAMPLED_CHARACTERS / 5:.1f} words on average" in reasons["a"]

@@ -20,7 +20,7 @@ from sklearn.compose import make_column_selector
 from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import BaggingClassifier, HistGradientBoostingClassifier
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import SelectKBest, f_classif
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_validate
@@ -632,14 +632,15 @@ def test_notebooks_draw_the_modalities_side_by_side(X, modalities):
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """Names or bytes of the files that Pillow or soundfile has opened."""
+    """Bytes of the files that Pillow or soundfile has opened."""
     opened = []
 
     def counting(owner, name):
         plain = getattr(owner, name)
 
         def call(source, *args, **kwargs):
-            opened.append(source if isinstance(source, str) else source.getvalue())
+            opened.append(source.read())
+            source.seek(0)
             return plain(source, *args, **kwargs)
 
         monkeypatch.setattr(owner, name, call)
@@ -718,7 +719,7 @@ def test_a_file_that_changed_is_decoded_again(tmp_path, decoded):
     os.utime(paths[1], ns=(state.st_atime_ns, state.st_mtime_ns + 1))
     decoded.clear()
     assert transformer.transform(X)["scan"][1, 0, 0, 0] == 77
-    assert decoded == [str(paths[1])]
+    assert decoded == [png(77)]
 
 
 @pytest.mark.parametrize(
@@ -727,10 +728,12 @@ def test_a_file_that_changed_is_decoded_again(tmp_path, decoded):
         {"scan__size": (2, 2)},
         {"scan__channels": 3},
         {"scan__max_pixels": 10**6},
+        {"scan__max_bytes": 10**6},
         {"call__n_mels": 8},
         {"call__sampling_rate": 4000},
         {"call__duration": 0.25},
         {"call__max_duration": 60.0},
+        {"call__max_bytes": 10**6},
     ],
 )
 def test_a_changed_parameter_decodes_again(files, tmp_path, decoded, changed):
@@ -743,6 +746,25 @@ def test_a_changed_parameter_decodes_again(files, tmp_path, decoded, changed):
     assert_same(again.fit_transform(files), wanted)
     column = next(iter(changed)).partition("__")[0]
     assert set(decoded) == set(files[column].dropna())
+
+
+@pytest.mark.parametrize(
+    ("name", "bound"),
+    [
+        ("scan__max_pixels", 15),
+        ("scan__max_bytes", 20),
+        ("call__max_duration", 0.1),
+        ("call__max_bytes", 100),
+    ],
+)
+def test_what_is_remembered_keeps_to_a_lower_bound(files, tmp_path, name, bound):
+    column, _, parameter = name.partition("__")
+    triples = [part for part in FILES if part[0] == column]
+    transformer = ModalityTransformer(triples, memory=str(tmp_path)).fit(files)
+    assert transformer.transform(files).present.any()
+    transformer.modalities_[0][1].set_params(**{parameter: bound})
+    with pytest.raises(CellError, match=f"parameter {parameter}"):
+        transformer.transform(files)
 
 
 def test_unreadable_cells_are_warned_of_in_every_pass(files, tmp_path):
@@ -820,3 +842,106 @@ def test_what_is_no_memory_is_refused_before_anything_changes(X, memory):
     with pytest.raises(ValueError, match="'memory'"):
         transformer.transform(X)
     assert pickle.dumps(transformer.set_params(memory=None)) == state
+
+
+@pytest.fixture
+def rooted(tmp_path):
+    """A folder of images and sounds, a table of their paths, and a file outside."""
+    root = tmp_path / "root"
+    root.mkdir()
+    for i in range(N):
+        (root / f"{i}.png").write_bytes(png(i))
+        (root / f"{i}.wav").write_bytes(wav(0.1 + i / N))
+    (tmp_path / "outside.png").write_bytes(png(77))
+    (root / "link.png").symlink_to(tmp_path / "outside.png")
+    X = pd.DataFrame({"scan": [f"{i}.png" for i in range(N)]})
+    return root, X.assign(call=[f"{i}.wav" for i in range(N)])
+
+
+OF_PATHS = [
+    ("scan", "image", "scan"),
+    ("call", AudioModality(n_mels=4), "call"),
+]
+
+
+def test_paths_start_at_the_root(rooted, monkeypatch, tmp_path):
+    root, X = rooted
+    whole = pd.DataFrame({k: [str(root / c) for c in X[k]] for k in X})
+    wanted = ModalityTransformer(OF_PATHS).fit_transform(whole)
+    monkeypatch.chdir(tmp_path)
+    for given in (root, str(root), "root"):
+        transformer = ModalityTransformer(OF_PATHS, root=given)
+        assert_same(transformer.fit_transform(X), wanted)
+        assert_same(transformer.transform(whole), wanted)
+    with pytest.raises(CellError, match="no such file"):
+        ModalityTransformer(OF_PATHS).fit(X)
+    frame = ModalityTransformer(root=root).fit_transform(X)
+    assert_same(frame.select(["scan"]), wanted.select(["scan"]))
+
+
+@pytest.mark.parametrize("memory", [False, True])
+@pytest.mark.parametrize("path", ["../outside.png", "link.png", "absolute"])
+def test_paths_that_leave_the_root_are_unreadable(rooted, tmp_path, path, memory):
+    root, X = rooted
+    path = str(tmp_path / "outside.png") if path == "absolute" else path
+    there = X.assign(scan=[*X["scan"][:-1], path])
+    free = ModalityTransformer(
+        OF_PATHS[:1], memory=str(tmp_path / "m") if memory else None
+    )
+    whole = [str(root / cell) for cell in there["scan"]]
+    assert free.fit_transform(there.assign(scan=whole)).present.all()  # and remembers
+    transformer = clone(free).set_params(root=root)
+    with pytest.raises(CellError, match=rf"'scan', row {N - 1}: .*leads out of the fo"):
+        transformer.fit(there)
+    transformer.set_params(on_error="missing")
+    with pytest.warns(MissingModalityWarning, match=rf"1 of {N} .* leads out"):
+        frame = transformer.fit_transform(there)
+    assert frame.present[:, 0].tolist() == [True] * (N - 1) + [False]
+
+
+@pytest.mark.parametrize("name", ["gone", "0.png"])
+def test_a_root_that_is_no_folder_is_refused_before_anything_changes(rooted, name):
+    root, X = rooted
+    transformer = ModalityTransformer(OF_PATHS, root=root).fit(X)
+    state = pickle.dumps(transformer)
+    transformer.set_params(root=root / name)
+    for call in (transformer.fit, transformer.transform):
+        with pytest.raises(ModalityError, match=f"root must be a folder .*{name}"):
+            call(X)
+    assert pickle.dumps(transformer.set_params(root=root)) == state
+    with pytest.raises(ValueError, match="'root' parameter"):
+        transformer.set_params(root=3).fit(X)
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the test scores:UserWarning")
+def test_a_root_is_kept_by_clones_pickles_and_searches(rooted, y):
+    root, X = rooted
+    transformer = ModalityTransformer(OF_PATHS, root=str(root))
+    wanted = transformer.fit_transform(X)
+    assert clone(transformer).root == str(root)
+    assert_same(pickle.loads(pickle.dumps(transformer)).transform(X), wanted)
+    pipeline = make_pipeline(clone(transformer), DummyClassifier())
+    grid = {"modalitytransformer__scan__size": [2, 3]}
+    search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(X, y)
+    assert search.predict(X).shape == (N,)
+    roots = {"modalitytransformer__root": [str(root), str(root / "gone")]}
+    search = GridSearchCV(pipeline, roots, cv=2, error_score=np.nan)
+    with pytest.warns(FitFailedWarning, match="root must be a folder"):
+        search.fit(X, y)
+    assert search.best_params_ == {"modalitytransformer__root": str(root)}
+
+
+def test_the_root_may_be_another_when_predicting(rooted, tmp_path):
+    root, X = rooted
+    transformer = ModalityTransformer(OF_PATHS, root=root)
+    wanted = transformer.fit_transform(X)
+    moved = root.rename(tmp_path / "moved")
+    with pytest.raises(ModalityError, match="root must be a folder"):
+        transformer.transform(X)
+    assert_same(transformer.set_params(root=moved).transform(X), wanted)
+
+
+def test_modalities_that_open_no_files_know_no_root(X, tmp_path):
+    triples = [("len", LengthModality(), "note"), ("clinical", "tabular", "age")]
+    wanted = ModalityTransformer(triples).fit_transform(X)
+    assert_same(ModalityTransformer(triples, root=tmp_path).fit_transform(X), wanted)

@@ -5,12 +5,11 @@ Nothing here executes what a cell holds: no pickles, no network, no programs.
 
 from __future__ import annotations
 
-import io
 import os
 import re
-import reprlib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -20,10 +19,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from skmm.exceptions import CellError, MissingModalityWarning, ModalityError
+from skmm.modalities._columns import isna, show
+from skmm.modalities._sources import is_remote
 
 __all__ = [
     "as_array",
-    "as_source",
     "check_columns",
     "decode_cells",
     "is_missing",
@@ -34,8 +34,15 @@ __all__ = [
 
 ROWS_PER_TASK = 64
 BLOCK = 2**20  # numbers that are worked on at a time, to bound memory
+# Of nested lists: numbers, levels, and lists that are no rows of one array.
+MAX_NUMBERS, MAX_DEPTH, MAX_LISTS = 2**24, 8, 2**19
+LONGEST_QUOTE = 200  # characters, in an error
 ADVICE = 'Repair or drop it, or set on_error="missing" to count it as missing.'
 
+_TOO_NESTED = (
+    f"its lists hold more than {MAX_NUMBERS:_} numbers, lie more than {MAX_DEPTH} deep "
+    f"in one another, or are more than {MAX_LISTS:_}; give an array"
+)
 _SUFFIXES = {
     "image": ".png .jpg .jpeg .jfif .gif .bmp .webp .tif .tiff .avif .jp2 .ppm .pgm",
     "audio": ".wav .wave .flac .ogg .oga .opus .mp3 .aif .aiff .au",
@@ -58,7 +65,6 @@ _MAGIC = {
         re.DOTALL,
     ),
 }
-_URL = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]+://|data:)")
 
 
 def sniff(cell: Any) -> str | None:
@@ -82,18 +88,28 @@ def sniff(cell: Any) -> str | None:
     ('image', 'audio', None)
     """
     if isinstance(cell, (bytes, bytearray, memoryview)):
-        head = bytes(cell[:32])
+        head = _head(cell, 32)
         return next((k for k, magic in _MAGIC.items() if magic.match(head)), None)
     if isinstance(cell, (str, os.PathLike)):
         path = os.fspath(cell)
-        if not isinstance(path, str) or "\n" in path or _URL.match(path):
+        if not isinstance(path, str) or "\n" in path or is_remote(path):
             return None
         return _KIND_OF_SUFFIX.get(os.path.splitext(path)[1].lower())
     if isinstance(cell, Mapping):
         if cell.get("array") is not None and "sampling_rate" in cell:
             return "audio"
-        return sniff(cell.get("bytes")) or sniff(cell.get("path"))
+        held = [cell.get("bytes"), cell.get("path")]
+        kinds = (sniff(part) for part in held if not isinstance(part, Mapping))
+        return next(filter(None, kinds), None)
     return "image" if isinstance(cell, Image.Image) else None
+
+
+def _head(content: bytes | bytearray | memoryview, n: int) -> bytes:
+    """Give the first bytes; none of a view of an array without axes."""
+    try:
+        return bytes(content[:n])[:n]  # again: a view may have more axes
+    except TypeError:
+        return b""
 
 
 def is_missing(cell: Any) -> bool:
@@ -103,48 +119,6 @@ def is_missing(cell: Any) -> bool:
     if isinstance(cell, (float, np.floating)):
         return bool(cell != cell)
     return isinstance(cell, str) and not cell.strip()
-
-
-def as_source(cell: Any) -> Any:
-    """Turn a path, bytes or a Hugging Face dict into what decoders open.
-
-    Parameters
-    ----------
-    cell : object
-        One cell.
-
-    Returns
-    -------
-    source : str, io.BytesIO or object
-        The path of a file that exists; a buffer; or any other cell as it is.
-
-    Raises
-    ------
-    FileNotFoundError
-        If a path names no regular file.
-    ModalityError
-        If a string is an address on the network.
-    """
-    if isinstance(cell, Mapping) and ("bytes" in cell or "path" in cell):
-        if cell.get("array") is not None:
-            return cell
-        content = cell.get("bytes")
-        return as_source(cell.get("path") if content is None else content)
-    if isinstance(cell, (bytes, bytearray, memoryview)):
-        return io.BytesIO(cell)
-    if not isinstance(cell, (str, os.PathLike)):
-        return cell
-    path = os.fspath(cell)
-    if isinstance(path, str) and _URL.match(path):
-        raise ModalityError(
-            "it is an address, and nothing is fetched from the network; download "
-            "the file first and give its path or its bytes"
-        )
-    if not os.path.isfile(path):
-        raise FileNotFoundError(
-            f"there is no such file; relative paths start at {os.getcwd()!r}"
-        )
-    return path
 
 
 def as_array(cell: Any) -> NDArray:
@@ -163,19 +137,46 @@ def as_array(cell: Any) -> NDArray:
     Raises
     ------
     ModalityError
-        If the lists are ragged or hold something else than real numbers.
+        If the lists are ragged, hold something else than real numbers, or more of them
+        than fit.
     """
     try:
-        array = _asarray(cell)
-        if array.dtype == object:
-            array = _stacked(array)
-    except (TypeError, ValueError) as error:
-        raise ModalityError(f"its numbers do not make an array ({error})") from error
+        with np.errstate(over="ignore", invalid="ignore"):  # of numbers beyond float64
+            return _unpacked(cell, iter(range(MAX_LISTS)))
+    except ModalityError:
+        raise
+    except Exception as error:  # numbers too large, no memory
+        raise ModalityError(
+            f"its numbers do not make an array ({_brief(error)})"
+        ) from error
+
+
+def _unpacked(cell: Any, budget: Iterator[int], depth: int = 1) -> NDArray:
+    """Make an array of numbers; arrays of arrays are stacked one by one."""
+    if depth > MAX_DEPTH or next(budget, None) is None:
+        raise ModalityError(_TOO_NESTED)
+    _check_lists(cell)
+    array = _asarray(cell)
+    if array.dtype == object:
+        array = _stacked(array, budget, depth)
     if array.dtype.kind not in "biuf":
         raise ModalityError(
             f"it must hold real numbers, and holds values of type {array.dtype}"
         )
     return array
+
+
+def _check_lists(cell: Any) -> None:
+    """Refuse lists whose first ones promise too much, before they are gone through.
+
+    A list may hold itself, or one list in many places: few bytes, and numbers without
+    an end.
+    """
+    size, depth = 1, 0
+    while isinstance(cell, (list, tuple)) and cell:
+        size, depth, cell = size * len(cell), depth + 1, cell[0]
+        if size > MAX_NUMBERS or depth > MAX_DEPTH:
+            raise ModalityError(_TOO_NESTED)
 
 
 def _asarray(cell: Any) -> NDArray:
@@ -188,17 +189,24 @@ def _asarray(cell: Any) -> NDArray:
         return array
 
 
-def _stacked(array: NDArray) -> NDArray:
+def _stacked(array: NDArray, budget: Iterator[int], depth: int) -> NDArray:
     """Turn an object array, of numbers or of equally shaped arrays, into floats."""
     try:
         return np.array(array.tolist(), dtype=float)
     except (TypeError, ValueError):  # pd.NA, or None where a list should stand
         if array.ndim == 0:
             raise
-    items = [None if is_missing(item) else as_array(item) for item in array]
-    shape = next((item.shape for item in items if item is not None), ())
-    gap = np.full(shape, np.nan)
-    return np.array([gap if item is None else item for item in items], dtype=float)
+    places = [i for i, item in enumerate(array) if not is_missing(item)]
+    items = (_unpacked(array[i], budget, depth + 1) for i in places)
+    first = next(items, np.empty(()))
+    if len(array) * first.size > MAX_NUMBERS:
+        raise ModalityError(_TOO_NESTED)
+    stacked = np.full((len(array), *first.shape), np.nan)
+    for i, item in zip(places, chain([first], items), strict=False):
+        if item.shape != first.shape:
+            raise ValueError(f"shapes {first.shape} and {item.shape} side by side")
+        stacked[i] = item
+    return stacked
 
 
 def check_columns(X: pd.DataFrame, n_columns: int) -> None:
@@ -238,7 +246,8 @@ def sample_rows(X: pd.DataFrame, limit: int) -> NDArray:
     rows : ndarray of int
         Positions, ascending, without repeats.
     """
-    rows = np.flatnonzero(X.notna().to_numpy().any(axis=1))
+    gaps = np.column_stack([isna(X.iloc[:, j]) for j in range(X.shape[1])])
+    rows = np.flatnonzero(~gaps.all(axis=1))
     n_rows = min(len(rows), max(1, limit // X.shape[1]))
     return rows[np.linspace(0, len(rows) - 1, n_rows).astype(int)]
 
@@ -332,8 +341,6 @@ def decode_cells(
                     continue
                 try:
                     present[i, j] = not is_missing(cells[i]) and decode(cells[i], i, j)
-                except MemoryError:
-                    raise
                 except Exception as error:  # decoders of foreign bytes raise anything
                     failures.append((i, j, error))
                     if on_error == "raise":
@@ -351,9 +358,7 @@ def decode_cells(
 def _report(X: pd.DataFrame, failures: list, on_error: str) -> None:
     """Raise for the first unreadable cell, or warn of all of them."""
     i, j, error = min(failures, key=lambda failure: failure[:2])
-    problem = str(error)
-    if not isinstance(error, (ModalityError, FileNotFoundError)):
-        problem = f"{type(error).__name__}: {problem}"
+    problem = str(error) if isinstance(error, ModalityError) else _brief(error)
     message = f"cannot read {_describe(X.iat[i, j])}: {problem}."
     if on_error == "raise":
         raise CellError(f"{message} {ADVICE}", column=X.columns[j], row=i) from error
@@ -365,19 +370,26 @@ def _report(X: pd.DataFrame, failures: list, on_error: str) -> None:
     )
 
 
+def _brief(error: Exception) -> str:
+    """Write an error of somebody else's; it may quote the whole cell."""
+    said = str(error)
+    return type(error).__name__ + (f": {said[:LONGEST_QUOTE]}" if said else "")
+
+
 def _describe(cell: Any) -> str:
     """Say what a cell is, in a few words."""
     if isinstance(cell, (str, os.PathLike)):
         path = os.fspath(cell)
-        return f"{path!r}" if len(path) <= 200 else f"{path[:100]!r}..."
+        return repr(path) if len(path) <= LONGEST_QUOTE else f"{path[:100]!r}..."
     if isinstance(cell, (bytes, bytearray, memoryview)):
-        return f"{len(cell)} bytes beginning {bytes(cell[:12])!r}"
+        return f"{memoryview(cell).nbytes} bytes beginning {_head(cell, 12)!r}"
     if isinstance(cell, Mapping):
-        keys = ", ".join(repr(key) for key in cell)
+        keys = ", ".join(map(show, islice(cell, 6)))
         path = cell.get("path")
-        return f"a dict of {keys}" + (f" (path {path!r})" if path else "")
+        named = isinstance(path, (str, os.PathLike)) and path
+        return f"a dict of {keys}" + (f" (path {_describe(path)})" if named else "")
     if isinstance(cell, np.ndarray):
         return f"an array of shape {cell.shape} and type {cell.dtype}"
     if isinstance(cell, Image.Image):
         return f"an image of mode {cell.mode}, {cell.width} x {cell.height} pixels"
-    return f"the {type(cell).__name__} {reprlib.repr(cell)}"
+    return f"the {type(cell).__name__} {show(cell)}"

@@ -31,7 +31,7 @@ from skmm.exceptions import (
     ModalityError,
 )
 
-__all__ = ["Kind", "cells", "kind_of", "missing", "refuse", "show"]
+__all__ = ["Kind", "cells", "isna", "kind_of", "missing", "refuse", "show"]
 __all__ += ["as_dates", "as_labels", "as_numbers"]
 
 Kind = Literal["number", "boolean", "date", "category", "empty"]
@@ -49,7 +49,10 @@ _ISO_DATE = re.compile(
 
 def show(value: object) -> str:
     """Write a cell briefly, for a message."""
-    return reprlib.repr(value.item() if isinstance(value, np.generic) else value)
+    try:
+        return reprlib.repr(value.item() if isinstance(value, np.generic) else value)
+    except Exception:  # such as an int of more digits than Python writes
+        return f"<{type(value).__name__}>"
 
 
 def cells(column: pd.Series) -> tuple[NDArray, NDArray]:
@@ -66,7 +69,27 @@ def cells(column: pd.Series) -> tuple[NDArray, NDArray]:
     """
     values = column.to_numpy(dtype=object, copy=True)
     blank = (isinstance(value, str) and not value.strip() for value in values)
-    return values, pd.isna(values) | np.fromiter(blank, bool, len(values))
+    return values, isna(values) | np.fromiter(blank, bool, len(values))
+
+
+def isna(values: pd.Series | NDArray) -> NDArray:
+    """Tell which cells are None, NaN, NaT or ``pandas.NA``.
+
+    Parameters
+    ----------
+    values : pandas.Series or ndarray of shape (n_samples,)
+
+    Returns
+    -------
+    missing : ndarray of bool, shape (n_samples,)
+    """
+    try:
+        return np.asarray(pd.isna(values), dtype=bool)
+    except ArithmeticError:  # a NaN of Decimal that cannot be compared
+        found = np.array(values, dtype=object)
+        signals = [isinstance(v, Decimal) and v.is_snan() for v in found]
+        found[signals] = None
+        return pd.isna(found)
 
 
 def missing(column: pd.Series) -> NDArray:
@@ -83,7 +106,7 @@ def missing(column: pd.Series) -> NDArray:
     if _is_plain(column, is_numeric_dtype) or _is_plain(
         column, is_datetime64_any_dtype
     ):
-        return column.isna().to_numpy(dtype=bool)
+        return isna(column)
     if isinstance(column.dtype, (pd.StringDtype, pd.CategoricalDtype)):
         return as_labels(column)[0] < 0  # looks at each distinct string once
     return cells(column)[1]
@@ -209,15 +232,24 @@ def as_labels(column: pd.Series, on_error: str = "raise") -> tuple[NDArray, list
     try:
         codes, uniques = pd.factorize(column)
     except TypeError:  # a list or an array has no hash
-        values, _ = cells(column)
-        bad = np.array([np.iterable(v) and not isinstance(v, str) for v in values])
+        values, gaps = cells(column)
+        bad = ~gaps & ~np.array([_is_single(value) for value in values])
         refuse(column, bad, "a single value", on_error)
-        values[bad] = None
+        values[bad | gaps] = None
         codes, uniques = pd.factorize(pd.Series(values, dtype=object))
     texts = [_label(value) for value in uniques]
     places = {text: i for i, text in enumerate(dict.fromkeys(filter(None, texts)))}
     lookup = np.array([*(places.get(text, -1) for text in texts), -1])
     return lookup[codes], list(places)
+
+
+def _is_single(value: Any) -> bool:
+    """Tell whether a value can be a category; a container cannot."""
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return isinstance(value, str) or not np.iterable(value)
 
 
 def _is_plain(column: pd.Series, test: Callable[[Any], bool]) -> bool:
@@ -319,8 +351,10 @@ def _numbers_of_cells(column: pd.Series, on_error: str) -> NDArray:
     values, gaps = cells(column)
     values = np.where(gaps, np.nan, values)
     try:
-        return values.astype(np.float64)
-    except (TypeError, ValueError, OverflowError):
+        with warnings.catch_warnings(), np.errstate(over="ignore"):
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
+            return values.astype(np.float64)
+    except (TypeError, ValueError, OverflowError, np.exceptions.ComplexWarning):
         numbers = [_number(value) for value in values]
     bad = np.array([number is None for number in numbers])
     refuse(column, bad, "a number", on_error)
@@ -328,9 +362,11 @@ def _numbers_of_cells(column: pd.Series, on_error: str) -> NDArray:
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, DURATIONS):
-        return pd.Timedelta(value) / _DAY
+    if getattr(getattr(value, "dtype", None), "kind", "") == "c":
+        return None
     try:
+        if isinstance(value, DURATIONS):
+            return pd.Timedelta(value) / _DAY
         return float(value)
     except (TypeError, ValueError, OverflowError):
         return None
@@ -367,4 +403,7 @@ def _label(value: Any) -> str:
         value = int(value)
     elif isinstance(value, (float, np.floating)) and float(value).is_integer():
         value = int(value)
-    return str(value).strip()
+    try:
+        return str(value).strip()
+    except ValueError:  # an int of more digits than Python writes in decimals
+        return hex(value)

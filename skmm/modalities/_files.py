@@ -12,13 +12,16 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
+from joblib import Memory
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_memory
 
 from skmm._cache import SEGMENT_ROWS, Segment, recall_segments, split, version_of
 from skmm.modalities._base import Encoded, Modality
 from skmm.modalities._cells import decode_cells, is_missing
+from skmm.modalities._sources import checked_root, path_of
 
-__all__ = ["FileModality", "digest", "recall_cells"]
+__all__ = ["FileModality", "digest", "file_reading", "recall_cells"]
 
 DECODERS = ("skmm", "numpy", "scipy", "pillow", "soundfile")
 
@@ -31,7 +34,8 @@ Digests = dict[bytes, list[tuple[int, int]]]  # to the cells that have it
 class FileModality(Modality):
     """A modality whose cells are decoded one by one and can be remembered.
 
-    `fit` and `transform` take ``memory=`` and read cells with `recall_cells`.
+    `fit` and `transform` take ``memory=`` and ``root=``, and read cells with
+    `recall_cells`.
     """
 
     @abstractmethod
@@ -43,6 +47,7 @@ class FileModality(Modality):
         on_error: str = "raise",
         n_jobs: int | None = None,
         memory: Any = None,
+        root: str | None = None,
     ) -> Self:
         """Learn from the training rows what `transform` and `spec` need.
 
@@ -58,6 +63,9 @@ class FileModality(Modality):
             Number of threads that decode cells.
         memory : object with the interface of joblib.Memory, default=None
             Where what was decoded is kept and looked for; None decodes all cells.
+        root : str or None, default=None
+            Folder that paths start at and must lie in, as `checked_root` gives it;
+            None leaves them free.
 
         Returns
         -------
@@ -72,6 +80,7 @@ class FileModality(Modality):
         on_error: str = "raise",
         n_jobs: int | None = None,
         memory: Any = None,
+        root: str | None = None,
     ) -> Encoded:
         """Turn columns into one array.
 
@@ -85,12 +94,43 @@ class FileModality(Modality):
             Number of threads that decode cells.
         memory : object with the interface of joblib.Memory, default=None
             Where what was decoded is kept and looked for; None decodes all cells.
+        root : str or None, default=None
+            Folder that paths start at and must lie in, as `checked_root` gives it;
+            None leaves them free.
 
         Returns
         -------
         encoded : Encoded
             ``array`` of shape (n_samples, *spec.shape) and ``present``.
         """
+
+
+def file_reading(
+    memory: Any = None, root: str | os.PathLike | None = None
+) -> dict[str, Any]:
+    """Find the memory and the root that parameters name.
+
+    Parameters
+    ----------
+    memory : str, object with the interface of joblib.Memory or None, default=None
+        A folder by its path, a memory, or none.
+    root : str, path or None, default=None
+        As in `checked_root`.
+
+    Returns
+    -------
+    reading : dict
+        Arguments of a `FileModality`.
+
+    Raises
+    ------
+    ValueError
+        If `memory` is no such thing, or `root` no folder.
+    """
+    if isinstance(memory, str):  # mapped: one row is not worth reading all
+        memory = Memory(memory, mmap_mode="r", verbose=0)
+    kept = None if memory is None else check_memory(memory)
+    return {"memory": kept, "root": checked_root(root)}
 
 
 class _Reading(NamedTuple):
@@ -100,6 +140,7 @@ class _Reading(NamedTuple):
     read: Callable[[Any], NDArray | None]
     n_jobs: int | None
     rows: NDArray
+    root: str | None
 
 
 def recall_cells(
@@ -109,6 +150,7 @@ def recall_cells(
     *,
     key: tuple,
     memory: Any = None,
+    root: str | None = None,
     on_error: str = "raise",
     n_jobs: int | None = None,
     rows: NDArray | None = None,
@@ -130,6 +172,8 @@ def recall_cells(
     memory : object with the interface of joblib.Memory, default=None
         Where values are kept and looked for. What is unreadable is read again each
         time, for its error or its warning, and so is what has no `digest`.
+    root : str or None, default=None
+        Folder that `read` takes paths from.
     on_error : {"raise", "missing"}, default="raise"
         As in `decode_cells`.
     n_jobs : int or None, default=None
@@ -158,7 +202,7 @@ def recall_cells(
     left = np.ones(X.shape, dtype=bool)
     if memory is not None:
         every = np.arange(len(X)) if rows is None else rows
-        reading = _Reading(X, read, n_jobs, every)
+        reading = _Reading(X, read, n_jobs, every, root)
         for i, j, value in _recalled(reading, key, memory):
             left[i, j] = False
             if value is not None:
@@ -169,33 +213,37 @@ def recall_cells(
     )
 
 
-def digest(cell: Any) -> bytes | None:
+def digest(cell: Any, root: str | None = None) -> bytes | None:
     """Identify what a cell holds without decoding it.
 
     Parameters
     ----------
     cell : object
         One cell that is not missing.
+    root : str or None, default=None
+        Folder that paths start at and must lie in.
 
     Returns
     -------
     digest : bytes or None
         Of the content of bytes and arrays; of the absolute path, the size and the time
         of the last change of a file, so that a file that changed has another one.
-        None for anything else (lists, images of Pillow), and for no file.
+        None for anything else (lists, images of Pillow), and for no file, or one that
+        lies outside of `root`: it must not be recalled either.
     """
     try:
-        return _digest(cell)
+        return _digest(cell, root)
     except Exception:  # decoding says what is wrong with it
         return None
 
 
-def _digest(cell: Any) -> bytes | None:
+def _digest(cell: Any, root: str | None) -> bytes | None:
     if isinstance(cell, (bytes, bytearray, memoryview)):
         return b"b" + _sha256(cell).digest()
     if isinstance(cell, (str, os.PathLike)):
-        state = os.stat(cell)
-        facts = (os.path.abspath(cell), state.st_mtime_ns, state.st_size)
+        path = path_of(cell, root)
+        state = os.stat(path)
+        facts = (os.path.abspath(path), state.st_mtime_ns, state.st_size)
         return b"p" + _sha256(repr(facts).encode()).digest()
     if isinstance(cell, np.ndarray) and cell.dtype.kind in "biuf":
         hashed = _sha256(repr((cell.dtype.str, cell.shape)).encode())
@@ -204,7 +252,7 @@ def _digest(cell: Any) -> bytes | None:
     if not isinstance(cell, Mapping):
         return None
     found = (cell.get(part) for part in ("array", "bytes", "path"))
-    inner = _digest(next((part for part in found if part is not None), None))
+    inner = _digest(next((part for part in found if part is not None), None), root)
     rate = repr(cell.get("sampling_rate")).encode()
     return inner and b"m" + _sha256(inner + rate).digest()
 
@@ -263,7 +311,7 @@ def _wanted(reading: _Reading) -> Digests:
     # In one thread: threads take longer to take turns than a digest does.
     for i in reading.rows.tolist():
         for j, cells in enumerate(columns):
-            one = None if is_missing(cells[i]) else digest(cells[i])
+            one = None if is_missing(cells[i]) else digest(cells[i], reading.root)
             if one is not None:
                 wanted.setdefault(one, []).append((i, j))
     return wanted

@@ -19,7 +19,8 @@ __all__ = ["Clip", "LogMel", "Plan", "mel_filters"]
 
 DYNAMIC_RANGE = 80.0  # decibels below the loudest point of a clip
 SILENCE = 1e-10  # power, -100 dB
-LARGEST_SAMPLE = 1e9  # its square and the sums over it fit float32
+# Its square and the sums over it fit float32; NumPy's, for samples of half precision.
+LARGEST_SAMPLE = np.float64(1e9)
 
 
 class Plan(NamedTuple):
@@ -84,9 +85,9 @@ class LogMel:
         wanted = math.ceil(wanted * clip.rate / self.rate)
         start = max(0, (clip.n_samples - wanted) // 2)
         samples = clip.read(start, min(start + wanted, clip.n_samples))
-        if not (np.abs(samples) < LARGEST_SAMPLE).all():
+        if not np.max(np.abs(samples)) < LARGEST_SAMPLE:  # nor if one is NaN
             raise ModalityError("its samples are NaN, infinite or beyond 1e9")
-        samples = samples.astype(np.float32)
+        samples = samples.astype(np.float32, copy=False)
         if clip.rate == self.rate:
             return samples
         ratio = Fraction(self.rate, clip.rate).limit_denominator(1000)

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from array import array
 from collections.abc import Iterable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -102,8 +103,21 @@ def _words_of(
 
 
 def tokens(text: str, lowercase: bool) -> list[str]:
-    text = unicodedata.normalize("NFKC", text).replace("\u2019", "'")
+    if not text.isascii():  # ASCII is in its normal form
+        text = _heaps().sub(r"\1", text)
+        text = unicodedata.normalize("NFKC", text).replace("\u2019", "'")
     return TOKEN.findall(text.lower() if lowercase else text)
+
+
+@cache
+def _heaps() -> re.Pattern[str]:
+    """Match more than thirty accents in a row, which no text has; keep thirty.
+
+    To put them in order takes time that grows with the square of their number: minutes
+    for a hundred kilobytes (Unicode Standard Annex 15, section 13, has the bound).
+    """
+    marks = "".join(filter(unicodedata.combining, map(chr, range(0x20000))))
+    return re.compile(f"([{marks}]{{30}})[{marks}]+")
 
 
 class _Hashes(dict):
@@ -134,7 +148,9 @@ class _Cuts(dict):
         return self[word]
 
 
-def text_cells(column: pd.Series, on_error: str) -> list[str | None]:
+def text_cells(
+    column: pd.Series, on_error: str, max_characters: int
+) -> list[str | None]:
     """Give a column's strings, None where missing."""
     values, gaps = cells(column)
     strings = np.fromiter((isinstance(v, str) for v in values), bool, len(values))
@@ -147,4 +163,10 @@ def text_cells(column: pd.Series, on_error: str) -> list[str | None]:
                 "or convert it with astype(str)."
             )
     refuse(column, bad, "a string (bytes: decode them; lists: join them)", on_error)
-    return [v if ok else None for v, ok in zip(values, strings & ~gaps, strict=True)]
+    good = strings & ~gaps
+    lengths = np.array([len(v) if g else 0 for v, g in zip(values, good, strict=True)])
+    long = lengths > max_characters
+    most = f"at most {max_characters:_} characters (parameter max_characters)"
+    refuse(column, long, most, on_error, f"{lengths.max(initial=0):_}")
+    good &= ~long
+    return [v if g else None for v, g in zip(values, good, strict=True)]

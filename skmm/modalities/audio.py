@@ -22,13 +22,13 @@ from skmm.frame import ModalitySpec
 from skmm.modalities._base import Encoded
 from skmm.modalities._cells import (
     as_array,
-    as_source,
     check_columns,
     is_missing,
     moments,
     sample_rows,
 )
 from skmm.modalities._files import FileModality, recall_cells
+from skmm.modalities._sources import open_source
 from skmm.modalities._spectrogram import Clip, LogMel, Plan
 
 __all__ = ["AudioModality"]
@@ -40,6 +40,7 @@ FALLBACK_DURATION = 1.0  # seconds, where nothing can be read
 AUTO_STEPS = 64  # steps that the automatic hop aims at
 SHORTEST_HOP, SHORTEST_WINDOW = 0.010, 0.025  # seconds
 LIMIT = 10.0  # standard deviations
+LARGEST_RATE = 2**31 - 1  # hertz, what a header can hold
 
 
 class AudioModality(FileModality):
@@ -64,7 +65,8 @@ class AudioModality(FileModality):
     are averaged, integers are divided by the largest value of their type, other
     sampling rates are resampled. Of a clip that is too long the middle is kept;
     behind a shorter one stands NaN. A file that ends before its header says is read as
-    far as it goes, where its format allows; a clip of no samples is missing.
+    far as it goes, where its format allows; a clip of no samples is missing. Samples
+    that are NaN, infinite or beyond 1e9 make what is kept of a clip unreadable.
 
     Parameters
     ----------
@@ -83,8 +85,11 @@ class AudioModality(FileModality):
         Length of a (Hann) window in seconds. ``"auto"`` is twice the hop, at least
         0.025 s.
     max_duration : float, default=600.0
-        Files whose header declares more seconds are refused before they are
-        decoded.
+        Sounds of more seconds are refused: files by what their header declares, before
+        they are decoded.
+    max_bytes : int, default=250_000_000
+        Files and bytes that are longer are refused unread; and so are sounds whose kept
+        samples, of all channels, would take more as float32.
 
     Attributes
     ----------
@@ -137,6 +142,7 @@ class AudioModality(FileModality):
         hop: Any = "auto",
         window: Any = "auto",
         max_duration: float = 600.0,
+        max_bytes: int = 250_000_000,
     ):
         self.sampling_rate = sampling_rate
         self.duration = duration
@@ -144,6 +150,7 @@ class AudioModality(FileModality):
         self.hop = hop
         self.window = window
         self.max_duration = max_duration
+        self.max_bytes = max_bytes
 
     def fit(
         self,
@@ -153,16 +160,17 @@ class AudioModality(FileModality):
         on_error: str = "raise",
         n_jobs: int | None = None,
         memory: Any = None,
+        root: str | None = None,
     ) -> Self:
         """Learn sampling rate, duration and the statistics of the mel filters."""
         self._check_parameters()
-        how = {"memory": memory, "on_error": on_error, "n_jobs": n_jobs}
-        how["rows"] = sample_rows(X, SAMPLE)
+        how: dict[str, Any] = {"memory": memory, "root": root, "on_error": on_error}
+        how |= {"n_jobs": n_jobs, "rows": sample_rows(X, SAMPLE)}
         lengths: list[tuple[int, int]] = []
         spectra: dict[tuple[int, int], NDArray] = {}
 
         def measure(cell: Any) -> NDArray:
-            with self._opened(cell) as clip:
+            with self._opened(cell, root) as clip:
                 return np.array([clip.rate, clip.n_samples])
 
         def note(length: NDArray, i: int, j: int) -> None:
@@ -186,6 +194,7 @@ class AudioModality(FileModality):
     def _check_parameters(self) -> None:
         check_scalar(self.n_mels, "n_mels", Integral, min_val=1)
         check_scalar(self.max_duration, "max_duration", Real, min_val=0)
+        check_scalar(self.max_bytes, "max_bytes", Integral, min_val=1)
         for name in ("sampling_rate", "duration", "hop", "window"):
             value = getattr(self, name)
             if not (isinstance(value, str) and value == "auto"):
@@ -213,6 +222,7 @@ class AudioModality(FileModality):
         on_error: str = "raise",
         n_jobs: int | None = None,
         memory: Any = None,
+        root: str | None = None,
     ) -> Encoded:
         """Turn every sound into a standardised log-mel spectrogram."""
         check_is_fitted(self)
@@ -225,9 +235,8 @@ class AudioModality(FileModality):
             standard = (values - self.mean_) / self.scale_
             array[i, :, :, j] = np.clip(standard, -LIMIT, LIMIT)
 
-        present = self._listen(
-            X, log_mel, keep, memory=memory, on_error=on_error, n_jobs=n_jobs
-        )
+        how = {"memory": memory, "root": root, "on_error": on_error, "n_jobs": n_jobs}
+        present = self._listen(X, log_mel, keep, **how)
         row_present = np.asarray(present.any(axis=1))
         array[~row_present] = 0
         return Encoded(array, row_present)
@@ -241,7 +250,7 @@ class AudioModality(FileModality):
         """
 
         def listen(cell: Any) -> NDArray | None:
-            with self._opened(cell) as clip:
+            with self._opened(cell, how["root"]) as clip:
                 return log_mel.padded(clip) if clip.n_samples else None
 
         key = ("listen to a sound", log_mel.n_mels, *log_mel.plan, *self._opening())
@@ -249,7 +258,7 @@ class AudioModality(FileModality):
 
     def _opening(self) -> tuple:
         """All that opening a sound depends on besides the sound."""
-        return self.sampling_rate, self.max_duration
+        return self.sampling_rate, self.max_duration, self.max_bytes
 
     def spec(self, name: str) -> ModalitySpec:
         """Describe the array that `transform` returns, under the name `name`."""
@@ -258,15 +267,16 @@ class AudioModality(FileModality):
         return ModalitySpec(name, self.kind, shape, "float16", "cnn")
 
     @contextmanager
-    def _opened(self, cell: Any) -> Iterator[Clip]:
+    def _opened(self, cell: Any, root: str | None) -> Iterator[Clip]:
         """Open a cell: its length is known, its samples are not yet decoded."""
-        source = as_source(cell)
+        source = open_source(cell, max_bytes=self.max_bytes, root=root)
         if is_missing(source):
             yield Clip(AUTO_RATE, 0, partial(_read_array, np.empty(0)))
-        elif isinstance(source, (str, io.BytesIO)):
+        elif isinstance(source, io.BufferedIOBase):
             try:
-                with soundfile.SoundFile(source) as file:
-                    read = partial(_read_file, file)
+                with _Steady(source) as steady, soundfile.SoundFile(steady) as file:
+                    read = partial(_read_file, file, self.max_bytes)
+                    _check_length(file)
                     yield self._checked(Clip(file.samplerate, file.frames, read))
             except soundfile.LibsndfileError as error:
                 raise ModalityError(
@@ -304,21 +314,50 @@ class AudioModality(FileModality):
                 "AudioModality(sampling_rate=...) in hertz, or cells "
                 '{"array": ..., "sampling_rate": ...}'
             )
-        if not float(rate) >= 1:
+        if not 1 <= float(rate) <= LARGEST_RATE:
             raise ModalityError(f"its sampling rate is {rate!r} Hz")
         if array.ndim == 2 and array.shape[0] < array.shape[1]:
             array = array.T
         return array, int(rate)
 
 
-def _read_file(file: soundfile.SoundFile, start: int, stop: int) -> NDArray:
+class _Steady(io.BufferedReader):
+    """A file as libsndfile reads it: without a name, and with no place before 0.
+
+    libsndfile guesses by the name what it cannot tell by the content. And a header may
+    send it to a place before the beginning: Python would raise where nobody catches.
+    """
+
+    name = None
+
+    def seek(self, place: int, whence: int = 0, /) -> int:
+        try:
+            return super().seek(place, whence)
+        except (OSError, ValueError):
+            return self.tell()
+
+
+def _check_length(file: soundfile.SoundFile) -> None:
+    if file.format == "OGG" and not file.frames:
+        raise ModalityError("it has no samples, or is cut off: its end is not found")
+
+
+def _read_file(
+    file: soundfile.SoundFile, max_bytes: int, start: int, stop: int
+) -> NDArray:
+    n_bytes = 4 * (stop - start) * file.channels
+    if n_bytes > max_bytes:
+        raise ModalityError(
+            f"its {file.channels} channels at {file.samplerate} Hz take {n_bytes:_} "
+            f"bytes, and {max_bytes:_} are accepted (parameter max_bytes)"
+        )
     file.seek(start)
     samples = file.read(stop - start, dtype="float32", always_2d=True)
     if not len(samples):
         raise ModalityError(
             f"its header declares {file.frames} samples, and it ends before {start}"
         )
-    return samples.mean(axis=1)
+    return samples[:, 0] if file.channels == 1 else samples.mean(axis=1)
 
 
 def _read_array(array: NDArray, start: int, stop: int) -> NDArray:
@@ -329,7 +368,8 @@ def _read_array(array: NDArray, start: int, stop: int) -> NDArray:
     elif part.dtype.kind == "i":
         # 64 bits are what lists and loaders make of ordinary 16-bit samples
         part = part / 2.0 ** (15 if part.itemsize == 8 else 8 * part.itemsize - 1)
-    return part if part.ndim == 1 else part.mean(axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is infinite is refused
+        return part if part.ndim == 1 else part.mean(axis=1)
 
 
 def _given(value: Any, automatic: float) -> float:

@@ -62,6 +62,8 @@ class MiniRocketModality(Modality):
     max_steps : int, default=512
         Longest series that is read step by step; longer ones are averaged down to
         this length (see `TimeSeriesModality`).
+    max_values : int, default=20_000_000
+        Series of more numbers, steps times channels, are refused.
     random_state : int, RandomState instance or None, default=0
         Draws the series that each threshold is taken from, and the channels.
 
@@ -113,10 +115,16 @@ class MiniRocketModality(Modality):
     kind = "vector"
 
     def __init__(
-        self, n_features: int = 2016, *, max_steps: int = 512, random_state: Any = 0
+        self,
+        n_features: int = 2016,
+        *,
+        max_steps: int = 512,
+        max_values: int = 20_000_000,
+        random_state: Any = 0,
     ):
         self.n_features = n_features
         self.max_steps = max_steps
+        self.max_values = max_values
         self.random_state = random_state
 
     def fit(
@@ -130,7 +138,9 @@ class MiniRocketModality(Modality):
         """Draw thresholds from training series; learn how PPV spreads over them."""
         check_scalar(self.n_features, "n_features", Integral, min_val=len(KERNELS))
         rng = check_random_state(self.random_state)
-        series = TimeSeriesModality(max_steps=self.max_steps)
+        series = TimeSeriesModality(
+            max_steps=self.max_steps, max_values=self.max_values
+        )
         series.fit(X, on_error=on_error, n_jobs=n_jobs)
         sample = X.iloc[sample_rows(X, SAMPLE_ROWS * X.shape[1])]
         with warnings.catch_warnings():  # `transform` reads all rows, and reports

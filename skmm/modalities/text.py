@@ -64,6 +64,9 @@ class TextModality(Modality):
         `PretrainedEncoder` gives them to that model. Of the other parameters two
         count then: `max_tokens`, and `max_features`, the number of the model's
         tokens. In the array an id is larger by 1, since 0 is padding.
+    max_characters : int, default=1_000_000
+        Longer texts are refused, 1 or more. An n-gram of characters takes hundreds of
+        bytes while a text is read.
 
     Attributes
     ----------
@@ -113,6 +116,7 @@ class TextModality(Modality):
         lowercase: bool = True,
         char_range: tuple[int, int] | None = None,
         tokenizer: Callable[[str], Any] | None = None,
+        max_characters: int = 1_000_000,
     ):
         self.ngram_range = ngram_range
         self.max_features = max_features
@@ -121,6 +125,7 @@ class TextModality(Modality):
         self.lowercase = lowercase
         self.char_range = char_range
         self.tokenizer = tokenizer
+        self.max_characters = max_characters
 
     def fit(
         self,
@@ -223,11 +228,8 @@ class TextModality(Modality):
             )
         rows = []
         for i in range(len(X)):
-            cells = [
-                text_cells(X.iloc[i : i + 1, j], on_error)[0] for j in range(X.shape[1])
-            ]
-            texts = [text for text in cells if text]
-            rows.append(self._spans(texts))
+            cells = self._cells(X.iloc[i : i + 1], on_error)
+            rows.append(self._spans([text for (text,) in cells if text]))
         return rows
 
     def _spans(self, texts: list[str]) -> tuple[list[str], NDArray]:
@@ -265,17 +267,22 @@ class TextModality(Modality):
         )
 
     def _check_parameters(self) -> None:
-        for parameter in ("max_features", "min_df", "max_tokens"):
+        for parameter in ("max_features", "min_df", "max_tokens", "max_characters"):
             check_scalar(getattr(self, parameter), parameter, int, min_val=1)
         _check_range("ngram_range", self.ngram_range, "words")
         if self.char_range is not None:
             _check_range("char_range", self.char_range, "characters")
 
+    def _cells(self, X: pd.DataFrame, on_error: str) -> list[list[str | None]]:
+        """Give the texts of each column."""
+        columns = (X.iloc[:, j] for j in range(X.shape[1]))
+        return [text_cells(c, on_error, self.max_characters) for c in columns]
+
     def _tokenized(
         self, X: pd.DataFrame, on_error: str
     ) -> tuple[list[NDArray], NDArray]:
         """List each row's ids, larger by 1, and tell which rows have any."""
-        columns = [text_cells(X.iloc[:, j], on_error) for j in range(X.shape[1])]
+        columns = self._cells(X, on_error)
         rows = []
         for texts in zip(*columns, strict=True):
             ids = [self._ids(text) for text in texts if text]
@@ -300,7 +307,7 @@ class TextModality(Modality):
         self, X: pd.DataFrame, on_error: str, n_jobs: int | None
     ) -> tuple[_Grams, NDArray]:
         """Hash the n-grams of all rows, and tell which rows have text."""
-        columns = [text_cells(X.iloc[:, j], on_error) for j in range(X.shape[1])]
+        columns = self._cells(X, on_error)
         by_row = list(chain.from_iterable(zip(*columns, strict=True)))
         words, letters = hash_words(by_row, self.lowercase, self.char_range, n_jobs)
         texts, hashes = words.texts(), words.hashes

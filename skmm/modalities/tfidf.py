@@ -44,6 +44,8 @@ class TfidfModality(Modality):
     char_range : tuple of (int, int) or None, default=None
         Smallest and largest number of characters in the n-grams that words are cut
         into, for names and other dirty categories; None cuts no words.
+    max_characters : int, default=1_000_000
+        Longer texts are refused, 1 or more.
 
     Attributes
     ----------
@@ -83,6 +85,7 @@ class TfidfModality(Modality):
         min_df: int = 2,
         lowercase: bool = True,
         char_range: tuple[int, int] | None = None,
+        max_characters: int = 1_000_000,
     ):
         self.n_components = n_components
         self.ngram_range = ngram_range
@@ -90,6 +93,7 @@ class TfidfModality(Modality):
         self.min_df = min_df
         self.lowercase = lowercase
         self.char_range = char_range
+        self.max_characters = max_characters
 
     def fit(
         self,
@@ -107,6 +111,7 @@ class TfidfModality(Modality):
             min_df=self.min_df,
             lowercase=self.lowercase,
             char_range=self.char_range,
+            max_characters=self.max_characters,
         ).fit(X, on_error=on_error, n_jobs=n_jobs)
         quiet = "raise" if on_error == "raise" else "silent"
         counts, present = self._counts(X, quiet, n_jobs)

@@ -44,9 +44,10 @@ class TimeSeriesModality(Modality):
 
     Cells may be arrays, tensors, (nested) lists, pandas Series or DataFrames of
     shape (n_steps,) or (n_steps, n_channels), time first, each of its own length;
-    NaN, None and ``pd.NA`` inside are gaps, and so is a whole step of None. Several
-    columns under one name are channels side by side. Columns that hold one number a
-    cell are the steps of one series instead, in their order.
+    NaN, None and ``pd.NA`` inside are gaps, and so is a whole step of None; infinite
+    values, and values beyond 1e38, make a series unreadable. Several columns under
+    one name are channels side by side. Columns that hold one number a cell are the
+    steps of one series instead, in their order.
 
     Series start at the first step; NaN stands behind their end, as it does in gaps. A
     series longer than `n_steps` (see there) is averaged down, over its gaps; it is
@@ -62,6 +63,8 @@ class TimeSeriesModality(Modality):
         of time.
     max_steps : int, default=256
         Upper bound of the automatic `n_steps`.
+    max_values : int, default=20_000_000
+        Series of more numbers, steps times channels, are refused.
 
     Attributes
     ----------
@@ -110,9 +113,16 @@ class TimeSeriesModality(Modality):
 
     kind: ClassVar[str] = "timeseries"
 
-    def __init__(self, n_steps: Any = "auto", *, max_steps: int = 256):
+    def __init__(
+        self,
+        n_steps: Any = "auto",
+        *,
+        max_steps: int = 256,
+        max_values: int = 20_000_000,
+    ):
         self.n_steps = n_steps
         self.max_steps = max_steps
+        self.max_values = max_values
 
     def fit(
         self,
@@ -132,7 +142,7 @@ class TimeSeriesModality(Modality):
             mean, scale = moments(values[rows].reshape(-1, 1))
         else:
             lengths = _lengths(X)
-            sample = _sample(X, rows, on_error, n_jobs)
+            sample = self._sample(X, rows, on_error, n_jobs)
             n_channels = _count_channels(sample)
             mean, scale = _statistics(sample, n_channels)
         self.n_columns_, self.n_channels_ = X.shape[1], n_channels
@@ -145,6 +155,7 @@ class TimeSeriesModality(Modality):
     def _limit(self) -> int:
         """Validate the parameters; return the largest number of steps."""
         check_scalar(self.max_steps, "max_steps", Integral, min_val=1)
+        check_scalar(self.max_values, "max_values", Integral, min_val=1)
         if isinstance(self.n_steps, str) and self.n_steps == "auto":
             return int(self.max_steps)
         check_scalar(self.n_steps, "n_steps", Integral, min_val=1)
@@ -167,6 +178,43 @@ class TimeSeriesModality(Modality):
         array[~present] = 0
         return Encoded(array, present)
 
+    def _as_series(self, cell: Any) -> NDArray:
+        """Read one cell as float64 of shape (n_steps, n_channels), NaN for gaps."""
+        array = as_array(cell)
+        if array.ndim not in (1, 2):
+            raise ModalityError(
+                "a series has shape (n_steps,) or (n_steps, n_channels), and this has "
+                f"shape {array.shape}"
+            )
+        if array.size > self.max_values:
+            raise ModalityError(
+                f"its {array.size:_} numbers are more than the {self.max_values:_} "
+                "that are accepted (parameter max_values)"
+            )
+        with np.errstate(over="ignore"):  # what is infinite is refused
+            array = array.astype(np.float64)
+        series = array.reshape(len(array), -1 if array.size else 1)
+        if (np.abs(series) > LARGEST).any():
+            raise ModalityError(_TOO_LARGE)
+        return series
+
+    def _sample(
+        self, X: pd.DataFrame, rows: NDArray, on_error: str, n_jobs: int | None
+    ) -> list[list[NDArray]]:
+        """Read the series of some rows, column by column, in the order of the rows."""
+        found: dict[tuple[int, int], NDArray] = {}
+        n_steps = max(1, SAMPLE_STEPS // max(1, len(rows)))
+
+        def read(cell: Any, i: int, j: int) -> bool:
+            series = self._as_series(cell)
+            if not np.isnan(series).all():
+                found[i, j] = series[:: max(1, len(series) // n_steps)].copy()
+            return True
+
+        decode_cells(X, read, on_error=on_error, n_jobs=n_jobs, rows=rows)
+        places = sorted(found)
+        return [[found[k] for k in places if k[1] == j] for j in range(X.shape[1])]
+
     def _read(
         self, X: pd.DataFrame, array: NDArray, on_error: str, n_jobs: int | None
     ) -> NDArray:
@@ -174,7 +222,7 @@ class TimeSeriesModality(Modality):
         ends = np.cumsum(self.n_channels_)
 
         def read(cell: Any, i: int, j: int) -> bool:
-            series = _as_series(cell)
+            series = self._as_series(cell)
             if np.isnan(series).all():  # also if it is empty
                 return False
             n_channels = self.n_channels_[j]
@@ -216,20 +264,6 @@ class TimeSeriesModality(Modality):
         return ModalitySpec(name, self.kind, shape, "float32", "series")
 
 
-def _as_series(cell: Any) -> NDArray:
-    """Read one cell as float64 of shape (n_steps, n_channels), NaN for gaps."""
-    array = as_array(cell)
-    if array.ndim not in (1, 2):
-        raise ModalityError(
-            "a series has shape (n_steps,) or (n_steps, n_channels), and this has "
-            f"shape {array.shape}"
-        )
-    series = array.astype(np.float64).reshape(len(array), -1 if array.size else 1)
-    if (np.abs(series) > LARGEST).any():
-        raise ModalityError(_TOO_LARGE)
-    return series
-
-
 def _is_wide(X: pd.DataFrame) -> bool:
     """Tell whether most cells are single numbers: steps, not series."""
     cells = [cell for cell in X.to_numpy(dtype=object).flat if not is_missing(cell)]
@@ -245,7 +279,7 @@ def _numbers(
         values = X.to_numpy(dtype=np.float64, na_value=np.nan)
         if not (np.abs(values) > LARGEST).any():
             return values
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, ArithmeticError):
         pass
     values = np.full(X.shape, np.nan)
 
@@ -278,23 +312,6 @@ def _usual_length(lengths: NDArray, limit: int) -> int:
     if longest <= limit:
         return longest
     return max(limit, int(np.percentile(lengths, 95)))
-
-
-def _sample(
-    X: pd.DataFrame, rows: NDArray, on_error: str, n_jobs: int | None
-) -> list[list[NDArray]]:
-    """Read the series of some rows, column by column, in the order of the rows."""
-    found: dict[tuple[int, int], NDArray] = {}
-    n_steps = max(1, SAMPLE_STEPS // max(1, len(rows)))
-
-    def read(cell: Any, i: int, j: int) -> bool:
-        series = _as_series(cell)
-        if not np.isnan(series).all():
-            found[i, j] = series[:: max(1, len(series) // n_steps)].copy()
-        return True
-
-    decode_cells(X, read, on_error=on_error, n_jobs=n_jobs, rows=rows)
-    return [[found[k] for k in sorted(found) if k[1] == j] for j in range(X.shape[1])]
 
 
 def _count_channels(sample: list[list[NDArray]]) -> list[int]:

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from skmm.exceptions import CellError, MissingModalityWarning, ModalityError
-from skmm.modalities.audio import AudioModality
+from skmm.modalities.audio import AudioModality, _Steady
 
 RATE = 8000
 RNG = np.random.default_rng(0)
@@ -205,10 +205,38 @@ def test_a_truncated_file_names_its_row_and_path(tmp_path):
     assert caught.value.row == 1
 
 
-@pytest.mark.parametrize("cell", [b"no sound", b"", encoded(NOISE)[:30]])
+@pytest.mark.parametrize("cell", [b"no sound", encoded(NOISE)[:30]])
 def test_a_corrupt_sound_is_refused(cell):
     with pytest.raises(CellError, match="not a sound that libsndfile reads"):
         AudioModality().fit(frame(cell))
+
+
+@pytest.mark.parametrize("length", [3000, -1])
+def test_an_ogg_file_without_its_end_is_refused(length):
+    content = encoded(NOISE, kind="OGG")[:length]
+    with pytest.raises(CellError, match="its end is not found"):
+        AudioModality().fit(frame(content))
+
+
+def test_a_file_is_judged_by_its_content_and_not_by_its_name(tmp_path):
+    path = tmp_path / "noise.raw"
+    path.write_bytes(encoded(NOISE))
+    array, present = fitted().transform(frame(str(path), held(NOISE)))
+    assert present.all()
+    assert_array_equal(array[0], array[1])
+
+
+def test_a_file_without_samples_that_are_sought_prints_nothing(capfd):
+    content = encoded(NOISE, kind="AIFF").replace(b"SSND", b"SSNX")
+    with pytest.raises(CellError, match="not a sound that libsndfile reads"):
+        fitted().transform(frame(content))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_places_before_the_beginning_of_a_file_are_not_gone_to():
+    with _Steady(io.BytesIO(b"abc")) as stream:
+        assert (stream.seek(2), stream.seek(-1)) == (2, 2)
+        assert stream.read() == b"c"
 
 
 def test_a_file_that_ends_before_the_part_that_is_kept_is_refused():
@@ -259,6 +287,19 @@ def test_max_duration_is_the_bound():
         AudioModality(max_duration=0.5).fit(X)
 
 
+def test_max_bytes_bounds_the_file_and_what_is_kept_of_it():
+    content = encoded(np.tile(NOISE[:, np.newaxis], 2), kind="FLAC")
+    X, size = frame(content), len(content)
+    with pytest.raises(CellError, match=rf"{size:_} bytes are more .* max_bytes"):
+        AudioModality(max_bytes=size - 1).fit(X)
+    said = r"2 channels at 8000 Hz take 64_000 bytes, and 63_999 .* max_bytes"
+    with pytest.raises(CellError, match=said):
+        AudioModality(max_bytes=63_999).fit(X)
+    assert AudioModality(max_bytes=64_000).fit(X).transform(X).present.all()
+    short = AudioModality(duration=0.5, max_bytes=33_000).fit(X)
+    assert short.transform(X).present.all()
+
+
 @pytest.mark.parametrize(
     ("cell", "said"),
     [
@@ -266,6 +307,10 @@ def test_max_duration_is_the_bound():
         (held(NOISE, None), "does not tell its sampling rate"),
         (held(NOISE, -1), "sampling rate is -1 Hz"),
         (held(NOISE, np.nan), "sampling rate is nan Hz"),
+        (held(NOISE, np.inf), "sampling rate is inf Hz"),
+        (held(NOISE, 2**31), "sampling rate is 2147483648 Hz"),
+        (held([[1e308, 1e308]]), "NaN, infinite"),
+        (held(np.full(9, np.inf, np.float16)), "NaN, infinite"),
         (held(np.zeros((2, 2, 2))), r"shape \(2, 2, 2\)"),
         (held(NOISE > 0), "type bool"),
         (held([0.0, np.nan]), "NaN, infinite"),
@@ -369,6 +414,7 @@ def test_spec_describes_the_array():
         {"n_mels": 0},
         {"n_mels": 2.5},
         {"max_duration": -1},
+        {"max_bytes": 0},
     ],
 )
 def test_bad_parameters_are_refused(parameters):

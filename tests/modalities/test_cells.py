@@ -12,9 +12,9 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from skmm.exceptions import CellError, MissingModalityWarning, ModalityError
+from skmm.modalities import _cells
 from skmm.modalities._cells import (
     as_array,
-    as_source,
     check_columns,
     decode_cells,
     is_missing,
@@ -57,7 +57,15 @@ def test_first_bytes_tell_sounds(name):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"BMW is a car and no bitmap", b"\xff\xff\xff\xff", b"%PDF-1.7"]
+    "content",
+    [
+        b"",
+        b"BMW is a car and no bitmap",
+        b"\xff\xff\xff\xff",
+        b"%PDF-1.7",
+        memoryview(np.array(1)),
+        memoryview(np.zeros((2, 2))),
+    ],
 )
 def test_other_bytes_are_neither(content):
     assert sniff(content) is None
@@ -73,6 +81,8 @@ def test_other_bytes_are_neither(content):
         ("notes.txt", None),
         ("see the picture\nscan.png", None),
         ("https://example.org/scan.png", None),
+        (r"\\host\share\scan.png", None),
+        ({"bytes": None, "path": {"path": "scan.png"}}, None),
         ({"bytes": None, "path": "scan.png"}, "image"),
         ({"bytes": SOUNDS["flac"], "path": "scan.png"}, "audio"),
         ({"array": np.zeros(3), "sampling_rate": 8000}, "audio"),
@@ -99,30 +109,6 @@ def test_cells_that_hold_something_are_not_missing(cell):
     assert not is_missing(cell)
 
 
-def test_bytes_win_over_the_path_of_a_dict(tmp_path):
-    path = tmp_path / "a.bin"
-    path.write_bytes(b"path")
-    assert as_source({"bytes": b"bytes", "path": str(path)}).read() == b"bytes"
-    assert as_source({"bytes": b"", "path": str(path)}).read() == b""
-    assert as_source({"bytes": None, "path": str(path)}) == str(path)
-    assert as_source({"bytes": None, "path": None}) is None
-
-
-def test_a_path_that_names_no_file_is_not_found(tmp_path):
-    for path in (tmp_path / "none.png", str(tmp_path)):
-        with pytest.raises(FileNotFoundError, match="no such file"):
-            as_source(path)
-
-
-@pytest.mark.parametrize(
-    "address",
-    ["http://example.org/a.png", "s3://bucket/a.wav", "data:image/png;base64,AAAA"],
-)
-def test_addresses_are_refused_and_not_fetched(address):
-    with pytest.raises(ModalityError, match="nothing is fetched"):
-        as_source(address)
-
-
 def test_arrays_of_arrays_become_one_array():
     cell = np.empty(2, dtype=object)
     cell[0], cell[1] = np.array([1.0, 2.0]), np.array([3.0, None], dtype=object)
@@ -144,6 +130,55 @@ def test_arrays_keep_their_type():
 def test_what_is_no_array_of_real_numbers_is_refused(cell):
     with pytest.raises(ModalityError, match=r"real numbers|do not make an array"):
         as_array(cell)
+
+
+def nested(*lengths):
+    """Lists of a few objects that stand for more numbers than there are."""
+    cell = 1.0
+    for n in lengths:
+        cell = [cell] * n
+    return cell
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        nested(4, 4),
+        [[0.0], nested(4, 4)],
+        [None, nested(4, 4)],
+        [None, nested(5), nested(5)],
+        nested(1, 1, 1, 1),
+        [None, [None, [None, [1.0]]]],
+    ],
+    ids=str,
+)
+def test_lists_of_too_many_numbers_or_levels_are_refused(cell, monkeypatch):
+    monkeypatch.setattr(_cells, "MAX_NUMBERS", 12)
+    monkeypatch.setattr(_cells, "MAX_DEPTH", 3)
+    with pytest.raises(ModalityError, match="lists hold more than"):
+        as_array(cell)
+
+
+def test_lists_that_are_no_rows_of_one_array_are_counted(monkeypatch):
+    cell = [[1.0, 2.0], None] * 3
+    monkeypatch.setattr(_cells, "MAX_LISTS", 4)
+    assert as_array(cell).shape == (6, 2)
+    monkeypatch.setattr(_cells, "MAX_LISTS", 3)
+    with pytest.raises(ModalityError, match="give an array"):
+        as_array(cell)
+
+
+def test_arrays_may_be_larger_than_lists(monkeypatch):
+    monkeypatch.setattr(_cells, "MAX_NUMBERS", 3)
+    assert as_array(np.zeros(4)).shape == (4,)
+    assert as_array([1, 2, 3]).shape == (3,)
+    with pytest.raises(ModalityError, match="give an array"):
+        as_array([1, 2, 3, 4])
+
+
+def test_numbers_that_no_float_holds_are_refused():
+    with pytest.raises(ModalityError, match="OverflowError"):
+        as_array([1, 10**400])
 
 
 def test_another_number_of_columns_is_refused():
@@ -241,11 +276,21 @@ def test_a_sample_is_read_without_a_warning_but_not_without_an_error():
         decode_cells(_frame(), _fails_from(70), rows=rows)
 
 
-def test_lack_of_memory_is_not_taken_for_a_bad_cell():
+def test_lack_of_memory_is_a_bad_cell_too():
     def decode(cell, row, column):
         raise MemoryError
 
-    with pytest.raises(MemoryError):
+    with pytest.raises(CellError, match=r"row 0: .*: MemoryError\."):
+        decode_cells(_frame(), decode)
+    with pytest.warns(MissingModalityWarning, match="MemoryError"):
+        assert not decode_cells(_frame(), decode, on_error="missing").any()
+
+
+def test_an_interrupt_is_none():
+    def decode(cell, row, column):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
         decode_cells(_frame(), decode, on_error="missing")
 
 
@@ -258,10 +303,13 @@ def test_an_unknown_on_error_is_refused():
     ("cell", "said"),
     [
         (b"hello world", "11 bytes beginning b'hello world'"),
+        (memoryview(np.array(1, np.uint8)), "1 bytes beginning b''"),
+        (memoryview(np.full((1, 99), 65, np.uint8)), f"99 bytes beginning {b'A' * 12}"),
         ("a.png", "'a.png'"),
         ("x" * 500, "'" + "x" * 100 + "'..."),
         (Path("dir/a.png"), repr(os.path.join("dir", "a.png"))),
         ({"bytes": b"", "path": "b.png"}, "a dict of 'bytes', 'path' (path 'b.png')"),
+        ({"path": {}, **dict.fromkeys(range(9))}, "a dict of 'path', 0, 1, 2, 3, 4"),
         (np.zeros((2, 3)), "an array of shape (2, 3) and type float64"),
         (Image.new("L", (4, 2)), "an image of mode L, 4 x 2 pixels"),
         (7, "the int 7"),
@@ -275,6 +323,15 @@ def test_errors_say_what_arrived(cell, said):
     with pytest.raises(CellError) as caught:
         decode_cells(X, decode)
     assert f"column 'c', row 0: cannot read {said}: it is wrong." in str(caught.value)
+
+
+def test_errors_of_decoders_are_quoted_in_short():
+    def decode(cell, row, column):
+        raise ValueError("x" * 10_000)
+
+    with pytest.raises(CellError, match=r"ValueError: x{200}\. ") as caught:
+        decode_cells(_frame(), decode)
+    assert len(str(caught.value)) < 400
 
 
 def test_columns_of_one_name_are_told_apart_by_position():

@@ -11,7 +11,15 @@ from skmm.exceptions import (
     MissingModalityWarning,
     ModalityError,
 )
-from skmm.modalities._columns import as_dates, as_labels, as_numbers, kind_of, missing
+from skmm.modalities._columns import (
+    as_dates,
+    as_labels,
+    as_numbers,
+    isna,
+    kind_of,
+    missing,
+    show,
+)
 
 DAY = dt.date(2024, 1, 31)
 HOUR = dt.timedelta(hours=1)
@@ -192,6 +200,40 @@ def test_a_label_does_not_depend_on_the_rows_around_it(cell):
 def test_labels_are_the_same_for_every_dtype(dtype):
     codes, labels = as_labels(series("b", None, "a", "b", dtype=dtype))
     assert [labels[c] if c >= 0 else None for c in codes] == ["b", None, "a", "b"]
+
+
+@pytest.mark.parametrize(
+    "cell", [["b"], {"b"}, np.zeros(2), np.array(1), {"b": 1}, (np.zeros(2),)]
+)
+def test_a_container_among_categories_counts_as_missing_when_asked(cell):
+    with pytest.warns(
+        MissingModalityWarning, match=r"1 of 3 .* expected a single value"
+    ):
+        codes, labels = as_labels(series("a", None, cell), "missing")
+    assert (codes.tolist(), labels) == ([0, -1, -1], ["a"])
+
+
+def test_numbers_of_more_digits_than_python_writes_are_labels_and_shown():
+    huge = 10**5000
+    assert as_labels(series(huge, huge + 1))[0].tolist() == [0, 1]
+    assert show(huge) == "<int>"
+    with pytest.raises(CellError, match="expected a number, got <int>"):
+        as_numbers(series(1, huge))
+
+
+def test_a_nan_that_forbids_comparison_is_missing():
+    column = series(1.5, Decimal("sNaN"), None)
+    assert isna(column).tolist() == missing(column).tolist() == [False, True, True]
+    np.testing.assert_array_equal(as_numbers(column), [1.5, np.nan, np.nan])
+    assert as_labels(column)[0].tolist() == [0, -1, -1]
+
+
+@pytest.mark.parametrize(
+    "cell", [np.array(1j), np.complex64(1), dt.timedelta.max, np.longdouble("1e400")]
+)
+def test_odd_numbers_are_refused_without_a_warning(cell):
+    with pytest.raises(CellError, match=r"column 'c', row 1: expected a"):
+        as_numbers(series(1, cell))
 
 
 def test_a_list_among_categories_is_named():

@@ -14,7 +14,7 @@ from PIL import Image
 from skmm import _cache
 from skmm.exceptions import CellError, MissingModalityWarning
 from skmm.modalities import _files
-from skmm.modalities._files import digest, recall_cells
+from skmm.modalities._files import digest, file_reading, recall_cells
 
 
 class Reader:
@@ -256,6 +256,47 @@ def test_a_file_is_known_by_path_size_and_time(tmp_path, monkeypatch):
     (tmp_path / "b.png").write_bytes(b"one")
     os.utime(tmp_path / "b.png", ns=(10**18, 10**18))
     assert digest("b.png") != first
+
+
+def test_under_a_root_a_file_is_known_by_where_it_lies(tmp_path, monkeypatch):
+    root, outside = tmp_path / "root", tmp_path / "b.png"
+    root.mkdir()
+    (root / "a.png").write_bytes(b"one")
+    (root / "link.png").symlink_to("a.png")
+    outside.write_bytes(b"two")
+    monkeypatch.chdir(root)
+    known = digest(str(root / "a.png"))
+    assert digest("a.png", str(root)) == digest("link.png", str(root)) == known
+    assert digest({"path": "a.png"}, str(root)) == digest({"path": "a.png"})
+    for leaving in ("../b.png", str(outside), {"path": "../b.png"}):
+        assert digest(leaving) is not None
+        assert digest(leaving, str(root)) is None
+
+
+def test_what_was_read_without_a_root_is_not_recalled_from_outside_of_one(
+    memory, tmp_path
+):
+    root, outside = tmp_path / "root", tmp_path / "b.png"
+    root.mkdir()
+    outside.write_bytes(b"two")
+    reader = Reader(frame(str(outside)))
+    reader.read = lambda cell: reader.read_cells.append(cell) or np.array([1])
+    for n_read in (1, 0):
+        assert reader(memory).all()
+        assert len(reader.read_cells) == n_read
+    reader(memory, root=str(root))
+    assert reader.read_cells == [str(outside)]  # `read` then refuses it
+
+
+def test_memory_and_root_are_found_for_files(tmp_path):
+    assert file_reading() == {"memory": None, "root": None}
+    found = file_reading(str(tmp_path / "memory"), tmp_path)
+    assert isinstance(found["memory"], Memory)
+    assert found["root"] == os.path.realpath(tmp_path)
+    with pytest.raises(ValueError, match="root must be a folder"):
+        file_reading(None, tmp_path / "gone")
+    with pytest.raises(ValueError, match="memory"):
+        file_reading(3)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from skmm.exceptions import CellError, MissingModalityWarning, ModalityError
-from skmm.modalities.image import _LOADING, ImageModality
+from skmm.modalities import image
+from skmm.modalities._pictures import _LOADING
+from skmm.modalities.image import ImageModality
 
 RNG = np.random.default_rng(0)
 COLOURS = RNG.integers(0, 256, (6, 4, 3), dtype=np.uint8)
@@ -190,6 +192,20 @@ def test_thirty_two_bit_images_are_scaled():
     assert_array_equal(pixels(whole)[0, 0, :, 0], [0, 255])
 
 
+def test_deep_images_are_worked_on_in_pieces_with_the_same_bits(monkeypatch):
+    cells = [COLOURS * 257.0, GREYS.astype(np.uint16) * 257, COLOURS[:1] / 255]
+    whole = pixels(*cells, size=5)
+    monkeypatch.setattr(image, "BLOCK", 1)
+    assert_array_equal(pixels(*cells, size=5), whole)
+
+
+def test_a_broken_file_is_refused_at_fit_too():
+    content = bytearray(encoded(COLOURS))
+    content[60] ^= 8
+    with pytest.raises(CellError, match="row 0"):
+        ImageModality().fit(frame(bytes(content)))
+
+
 def test_booleans_are_black_and_white():
     assert_array_equal(pixels(np.array([[True, False]]))[0, 0, :, 0], [255, 0])
 
@@ -348,8 +364,26 @@ def test_absurd_dimensions_are_refused_from_the_header(side, said):
 def test_max_pixels_is_the_bound():
     X = frame(GREYS, encoded(GREYS))
     assert ImageModality(max_pixels=24).fit(X).transform(X).present.all()
-    with pytest.raises(CellError, match=r"row 1: .* 4 x 6 pixels, .* 23 pixels"):
-        ImageModality(max_pixels=23).fit(X)
+    for rows, said in (
+        (X[:1], "6 x 4 pixels .* the 23"),
+        (X[1:], "4 x 6 .* 23 pixels"),
+    ):
+        with pytest.raises(CellError, match=rf"{said} .*\(parameter max_pixels\)"):
+            ImageModality(max_pixels=23).fit(rows)
+
+
+def test_max_bytes_is_the_bound(tmp_path):
+    content = encoded(GREYS)
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    X = frame(content, str(path))
+    size = len(content)
+    assert ImageModality(max_bytes=size).fit(X).transform(X).present.all()
+    for rows in (X[:1], X[1:]):
+        with pytest.raises(
+            CellError, match=rf"{size} bytes .* the {size - 1} .*max_by"
+        ):
+            ImageModality(max_bytes=size - 1).fit(rows)
 
 
 def test_formats_that_run_programs_are_not_opened():
@@ -368,6 +402,7 @@ def test_formats_that_run_programs_are_not_opened():
         (np.zeros((0, 9)), "no pixels"),
         (np.array([[np.nan, 1.0]]), "NaN or infinite"),
         (np.array([[np.inf, 1.0]]), "NaN or infinite"),
+        (np.array([[1e39, 1.0]]), "beyond 1e38"),
         ([[1, 2], [3]], "do not make an array"),
         (3.5, "must have shape"),
         ({"label": 3}, "do not make an array"),
@@ -505,6 +540,7 @@ def test_spec_describes_the_array():
         ({"size": None}, "size"),
         ({"channels": 2}, "channels"),
         ({"max_pixels": 0}, "max_pixels"),
+        ({"max_bytes": 0}, "max_bytes"),
     ],
 )
 def test_bad_parameters_are_refused(parameters, said):

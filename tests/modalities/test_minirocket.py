@@ -275,12 +275,13 @@ def test_its_key_works_in_a_transformer():
         ({"n_features": 83}, ValueError),
         ({"n_features": 100.0}, TypeError),
         ({"max_steps": 0}, ValueError),
+        ({"max_values": 0}, ValueError),
         ({"random_state": "no"}, ValueError),
     ],
 )
 def test_parameters_that_make_no_sense_change_nothing(parameters, error):
     rocket = MiniRocketModality(84).fit(walks(3))
     before = pickle.dumps(vars(rocket.set_params(**parameters)))
-    with pytest.raises(error, match=r"n_features|max_steps|seed"):
+    with pytest.raises(error, match=r"n_features|max_steps|max_values|seed"):
         rocket.fit(walks(5, 90))
     assert pickle.dumps(vars(rocket)) == before

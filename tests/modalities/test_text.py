@@ -290,6 +290,7 @@ def test_ids_do_not_depend_on_row_order_or_on_python_hashing():
         ({"max_features": 0}, ValueError),
         ({"min_df": 0.5}, TypeError),
         ({"max_tokens": 0}, ValueError),
+        ({"max_characters": 0}, ValueError),
     ],
 )
 def test_parameters_that_make_no_sense_are_named(parameters, error):

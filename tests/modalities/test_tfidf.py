@@ -87,3 +87,9 @@ def test_numbers_are_refused():
 def test_parameters_that_make_no_sense_are_named():
     with pytest.raises(ValueError, match="n_components"):
         TfidfModality(0).fit(notes(*NOTES))
+
+
+def test_longer_texts_than_accepted_are_refused():
+    tfidf = TfidfModality(max_characters=8, min_df=1).fit(notes("a fever!"))
+    with pytest.raises(ModalityError, match=r"at most 8 characters .*, got 9"):
+        tfidf.transform(notes("a fever!!"))

@@ -3,6 +3,7 @@
 import io
 import pickle
 import warnings
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -238,6 +239,8 @@ def test_another_number_of_channels_names_the_row():
         ([1.0, np.inf], "infinite values"),
         ([1.0, -np.inf], "infinite values"),
         ([1e300], "beyond 1e38"),
+        (np.array([np.longdouble("1e400")]), "beyond 1e38"),
+        ([10**400, 1], "do not make an array"),
         (3.5, "a series has shape"),
         (np.zeros((2, 2, 2)), "a series has shape"),
         ([[1, 2], [3]], "do not make an array"),
@@ -252,6 +255,25 @@ def test_another_number_of_channels_names_the_row():
 def test_what_is_no_series_is_refused_with_the_reason(cell, said):
     with pytest.raises(CellError, match=rf"column 'vitals', row 1: .*{said}"):
         TimeSeriesModality().fit(frame([1.0, 2.0], cell))
+
+
+def test_max_values_is_the_bound_on_steps_times_channels():
+    X = frame(np.zeros((6, 2)), [1.0] * 12)
+    for rows in (X[:1], X[1:]):
+        modality = TimeSeriesModality(max_values=12).fit(rows)
+        assert modality.transform(rows).present.all()
+        with pytest.raises(CellError, match=r"12 numbers .* the 11 .* max_values"):
+            modality.set_params(max_values=11).transform(rows)
+        with pytest.raises(CellError, match="12 numbers"):
+            modality.fit(rows)
+
+
+@pytest.mark.parametrize("cell", [10**400, Decimal("sNaN"), Decimal("1e999")])
+def test_numbers_that_no_float_holds_name_their_cell(cell):
+    modality = TimeSeriesModality().fit(frame(a=[1.0, 2.0], b=[3.0, 4.0]))
+    X = pd.DataFrame({"a": [1.0, 2.0], "b": pd.Series([3.0, cell], dtype=object)})
+    with pytest.raises(CellError, match="column 'b', row 1"):
+        modality.transform(X)
 
 
 def test_unreadable_series_can_count_as_missing():
@@ -379,7 +401,13 @@ def test_spec_describes_the_array():
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"n_steps": 0}, {"n_steps": "all"}, {"n_steps": 2.5}, {"max_steps": 0}],
+    [
+        {"n_steps": 0},
+        {"n_steps": "all"},
+        {"n_steps": 2.5},
+        {"max_steps": 0},
+        {"max_values": 0},
+    ],
 )
 def test_bad_parameters_are_refused(parameters):
     with pytest.raises((ValueError, TypeError), match=next(iter(parameters))):

@@ -1,10 +1,13 @@
 """Words are found in any script, in any number of processes."""
 
+import unicodedata
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
+from skmm.exceptions import CellError, MissingModalityWarning
 from skmm.modalities import _words
 from skmm.modalities.text import TextModality
 
@@ -30,6 +33,23 @@ from skmm.modalities.text import TextModality
 )
 def test_tokens_are_words_in_any_script(written, tokens):
     assert _words.tokens(written, lowercase=True) == tokens
+
+
+def test_accents_beyond_thirty_on_a_letter_are_left_out():
+    """To order them takes hours for a megabyte: the time grows with the square."""
+    accents = "\u0315\u0300" * 2_000
+    assert _words.tokens("a" + accents, True) == _words.tokens("a" + accents[:30], True)
+    few = "e" + "\u0301" * 30
+    assert _words.tokens(few, True) == [unicodedata.normalize("NFKC", few)]
+
+
+def test_longer_texts_than_accepted_are_named_or_missing():
+    column = pd.Series(["four", None, "fives"], name="note", dtype=object)
+    said = r"'note', row 2: .* at most 4 characters \(parameter max_characters\), got 5"
+    with pytest.raises(CellError, match=said):
+        _words.text_cells(column, "raise", 4)
+    with pytest.warns(MissingModalityWarning, match="1 of 3 cells"):
+        assert _words.text_cells(column, "missing", 4) == ["four", None, None]
 
 
 def test_two_processes_read_as_one(monkeypatch):
