@@ -1,5 +1,6 @@
 """What skmm must know of the inner workings of others, it knows rightly."""
 
+import json
 import random
 
 import keras
@@ -12,7 +13,9 @@ from skmm._compat import (
     seed_state_of,
     seeded_build,
     unnamed_config,
+    written,
 )
+from skmm.layers import PretrainedNetwork
 
 
 def kernel(seed):
@@ -66,3 +69,27 @@ def test_networks_built_alike_are_described_alike():
     one, two, other = build(2), build(2), build(4)
     assert one.name != two.name
     assert unnamed_config(one) == unnamed_config(two) != unnamed_config(other)
+
+
+def test_networks_that_differ_in_names_alone_are_described_alike():
+    def network():
+        x = keras.Input((4,))
+        return keras.Model(x, keras.layers.Dense(2)(x[:, :3] * 2.0))
+
+    assert unnamed_config(network()) == unnamed_config(network())
+
+
+def test_a_loss_is_written_with_what_its_configuration_leaves_out():
+    one, same, other = (keras.losses.Huber(delta) for delta in (0.5, 0.5, 1.0))
+    assert written(one) == written(same) != written(other)
+
+
+def test_names_in_the_text_of_a_network_inside_a_layer_do_not_count():
+    def network(units):
+        inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units)])
+        config = json.dumps(keras.saving.serialize_keras_object(inner))
+        x = keras.Input((4,))
+        return keras.Model(x, PretrainedNetwork(config, name="pretrained")(x))
+
+    assert unnamed_config(network(2)) == unnamed_config(network(2))
+    assert unnamed_config(network(2)) != unnamed_config(network(3))
