@@ -1,6 +1,6 @@
 """Whether an ensemble that differs on purpose beats the best of its members.
 
-    python benchmarks/diversity.py --data FOLDER [--only NAME ...] [--seeds 3]
+    python benchmarks/diversity.py [--data FOLDER] [--only NAME ...] [--seeds 3]
                                    [--write docs/diversity.md]
 
 Datasets are read from FOLDER as benchmarks/accuracy.py reads them, and fitted on the
@@ -10,21 +10,32 @@ seed alone (six) where there is one modality; each is fitted on two thirds of th
 in turn, and chosen and weighted by what it says of the third that is left. `best
 member` is the one that does best there, scored on the test rows as the ensemble is;
 `plain mean` is that of all members that have a weight.
+
+Without FOLDER it asks what members cost: ten that differ in their seed, against ten
+pipelines fitted on the same folds of the digits that ship, written and spoken. In one
+process these find traced functions in the pool of skmm; where each starts anew, as in a
+script of its own, the pool is emptied before it. The import of TensorFlow is not
+counted. The three take turns.
 """
 
 import argparse
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from accuracy import SCORERS, _figure, markdown, setting, tasks, write_section
 from fusion import MOST_ROWS
 from sklearn.metrics import get_scorer, log_loss
+from sklearn.model_selection import cross_validate
+from sklearn.pipeline import make_pipeline
 
 from skmm import ModalityTransformer, MultimodalClassifier
 from skmm._targets import ClassTarget
+from skmm.datasets import load_spoken_digits
 from skmm.diversity import DiverseEnsembleClassifier
 from skmm.inspection._answers import answers_of_logits
+from skmm.training import clear_pool
 
 NAMES = ("covid_cxr", "esc10", "fashion_products", "japanese_vowels", "physionet2012")
 HEADER = (
@@ -93,21 +104,69 @@ def row(folder, seeds):
     return [task.name, metric, *cells, members, f"{seconds:.0f}"]
 
 
+def times(runs):
+    """Yield seconds, for each of some runs, of ten members and of ten pipelines."""
+    X, y = load_spoken_digits(return_X_y=True)
+
+    def pipeline(seed=None):
+        model = MultimodalClassifier(ensemble_size=1, random_state=seed)
+        return make_pipeline(ModalityTransformer(n_jobs=2), model)
+
+    def members():
+        clear_pool()
+        vary = {"seed": list(range(10))}
+        DiverseEnsembleClassifier(pipeline(), vary, cv=2, random_state=0).fit(X, y)
+
+    def pipelines(anew):
+        clear_pool()
+        for seed in range(10):
+            if anew:
+                clear_pool()
+            cross_validate(pipeline(seed), X, y, cv=2)
+
+    for _ in range(runs):
+        found = []
+        for fit in (members, partial(pipelines, False), partial(pipelines, True)):
+            started = time.perf_counter()
+            fit()
+            found.append(time.perf_counter() - started)
+        yield found
+
+
+def time_lines(runs):
+    """Make the table of what members cost."""
+    found = np.array([*times(runs)])
+    what = ("ten members", "ten pipelines, one process", "ten pipelines, each anew")
+    lines = [markdown(("what", "seconds", "ratio")), markdown(["---"] * 3)]
+    ratios = found / found[:, :1]
+    for name, seconds, ratio in zip(what, found.T, ratios.T, strict=True):
+        cells = (name, f"{np.median(seconds):.0f}", f"{np.median(ratio):.2f}")
+        lines.append(markdown(cells))
+    return lines
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path)
     parser.add_argument("--only", nargs="+", default=NAMES, help="names of datasets")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--write", type=Path, help="markdown file to write")
     options = parser.parse_args()
-    lines = [markdown(HEADER), markdown(["---"] * len(HEADER))]
-    print(*lines, sep="\n", flush=True)
-    for name in options.only:
-        lines.append(markdown(row(options.data / name, options.seeds)))
-        print(lines[-1], flush=True)
+    if options.data is None:
+        lines = time_lines(options.seeds)
+        print(*lines, sep="\n")
+        title, what = "Time", f"Medians over {options.seeds} runs"
+    else:
+        lines = [markdown(HEADER), markdown(["---"] * len(HEADER))]
+        print(*lines, sep="\n", flush=True)
+        for name in options.only:
+            lines.append(markdown(row(options.data / name, options.seeds)))
+            print(lines[-1], flush=True)
+        title = "Ensembles"
+        what = f"Mean ± standard deviation over {options.seeds} seeds"
     if options.write:
-        intro = f"Mean ± standard deviation over {options.seeds} seeds. {setting()}."
-        write_section(options.write, "Ensembles", [intro, "\n".join(lines)])
+        intro = f"{what}. {setting()}."
+        write_section(options.write, title, [intro, "\n".join(lines)])
 
 
 if __name__ == "__main__":

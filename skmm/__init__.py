@@ -24,6 +24,8 @@ _HOME = {
     "infer_modalities": "skmm.inference",
     "available": "skmm._components",
     "clear_pool": "skmm.training",
+    "load": "skmm.persistence",
+    "save": "skmm.persistence",
 }
 _SUBPACKAGES = (
     "datasets",

@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skmm import training
 from skmm._compat import Interval, StrOptions, seeded_build, take_rows
 from skmm._components import NestedParams, resolve
-from skmm._members import Split, Unseen
+from skmm._members import Course, Split, Unseen
 from skmm._network import multimodal_network, pooled_network
 from skmm._neural import NeuralEstimator
 from skmm._shares import best_alone, choose_shares
@@ -152,7 +152,7 @@ class ManyModalities(NestedParams, NeuralEstimator):
         return training.Loss(target.kind, target.sizes, weight, fused=not apart)
 
     def _pretrained(
-        self, fitted: dict[str, Any], data: training.Data, seconds: float | None
+        self, fitted: dict[str, Any], data: training.Data, course: Course
     ) -> list[NDArray] | None:
         """Train each modality by its own head for some epochs, nothing joined."""
         if not self.pretrain_epochs or len(fitted["_specs"]) == 1:
@@ -165,16 +165,24 @@ class ManyModalities(NestedParams, NeuralEstimator):
         started, n_epochs = time.perf_counter(), self.pretrain_epochs
         alone = {k: v for k, v in fitted.items() if k not in ("_key", "_rate")}
         alone["_apart"], seed = True, fitted["_fit_seed"]
-        if seconds is not None:
-            seconds *= n_epochs / (n_epochs + self.epochs)
         with self._borrow(alone, untrained=True) as program:
             program.initialise(seed)
+            stage, seconds = course.open(program), course.left
+            if seconds is not None:
+                seconds *= n_epochs / (n_epochs + self.epochs)
             recipe = self._recipe(alone, program, data, seed, one_epoch=False)
             recipe = replace(
                 recipe, epochs=n_epochs, schedule="constant", seconds=seconds
             )
             engine = self._chosen_engine(program, data, recipe)
-            training.train(program, data, recipe, engine=engine.name)
+            training.train(
+                program,
+                data,
+                recipe,
+                engine=engine.name,
+                stage=stage,
+                interrupt=course.interrupt,
+            )
             weights = program.get_weights()
         report = fitted["fit_report_"]
         report["seconds_training"] += time.perf_counter() - started

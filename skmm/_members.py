@@ -21,11 +21,14 @@ from numpy.typing import NDArray
 
 from skmm import training
 from skmm._inputs import lay_out
+from skmm._journal import Journal
 from skmm._listeners import EpochEvents
 from skmm._network import roomy
 from skmm.frame import ModalityFrame, ModalitySpec
 
-__all__ = ["Members", "Split", "Unseen", "fused_opinion"]
+__all__ = ["Course", "Members", "Split", "Unseen", "fused_opinion"]
+
+MOST_JUDGED = 2**25  # logits of a network on rows that it was not trained on
 
 Split = tuple[training.Data, training.Data | None]
 
@@ -46,6 +49,61 @@ class Unseen:
     rows: training.Data
 
 
+@dataclass
+class Course:
+    """What a fit knows of its run, beside what it learns.
+
+    Parameters
+    ----------
+    journal : Journal
+        Where it writes how far it has come.
+    interrupt : Interrupt
+        Whether somebody wants it to end.
+    events : EpochEvents
+        Who is told of epochs.
+    started : float
+        When it began, on the clock of `time.perf_counter`; earlier by what it had
+        taken before, where it goes on.
+    limit : float or None
+        Seconds that it may take.
+    """
+
+    journal: Journal
+    interrupt: training.Interrupt
+    events: EpochEvents
+    started: float
+    limit: float | None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that the fit has taken."""
+        return time.perf_counter() - self.started
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that it may still take; None where there is no limit."""
+        return None if self.limit is None else self.limit - self.elapsed
+
+    def is_over(self, needed: float) -> bool:
+        """Tell whether the fit is to end before what takes so many seconds."""
+        return self.interrupt.asked or (self.left is not None and self.left < needed)
+
+    def open(
+        self, program: training.Program, keeps_optimizer: bool = False
+    ) -> training.Stage | None:
+        """Open the file of the next training, and count the time that is in it."""
+        stage = self.journal.next(program, keeps_optimizer)
+        if stage is not None:
+            self.started -= stage.seconds
+        return stage
+
+    def report(self) -> dict[str, int]:
+        """Tell how much was found and not trained again, where that could be."""
+        if self.journal.folder is None:
+            return {}
+        return {"epochs_resumed": self.journal.epochs_resumed}
+
+
 class Members:
     """The networks of one estimator.
 
@@ -61,6 +119,7 @@ class Members:
     early_stopping: bool | str
     n_iter_no_change: int
     time_limit: float | None
+    on_nan: str
     engine: str
     callbacks: Any
     warm_start: bool
@@ -87,14 +146,12 @@ class Members:
         self,
         fitted: dict[str, Any],
         splits: Sequence[Split],
-        events: EpochEvents,
-        fit_started: float,
+        course: Course,
         *,
         resume: bool,
         one_epoch: bool,
     ) -> None:
         """Train a network on each split, and add to `fitted` what came out."""
-        limit = None if one_epoch else self.time_limit
         seed, took, n_epochs = fitted["_fit_seed"], 0.0, 0
         affordable = self._affordable(fitted["_specs"], len(splits[0][0].y))
         past = list(zip_longest(fitted["_weights"], fitted["_optimizer_state"]))
@@ -103,35 +160,32 @@ class Members:
         histories: list[training.History] = []
         seen: list[Unseen] = []
         for i, split in enumerate(splits):
-            started = began = time.perf_counter()
-            if i and limit is not None and started + took > fit_started + limit:
+            started = course.elapsed
+            if i and course.is_over(took):
                 break  # rather fewer networks than worse ones
             if i > 1 and not resume and n_epochs + n_epochs / i / 2 > affordable:
                 break
             if self.verbose and len(splits) > 1:
                 print(f"network {i + 1} of {len(splits)}")
             fitted["_fit_seed"] = seed + i
-            left = None if limit is None else limit - (started - fit_started)
             start = None
             if not (resume or one_epoch):
-                start = self._pretrained(fitted, split[0], left)
-                began = time.perf_counter()
+                start = self._pretrained(fitted, split[0], course)
+            began = time.perf_counter()
             with self._borrow(fitted, untrained=not resume) as program:
                 _begin(program, seed + i, past[i] if resume else None, start)
-                built = time.perf_counter()
+                fitted["fit_report_"]["seconds_building"] += time.perf_counter() - began
                 recipe = self._recipe(fitted, program, split[0], seed + i, one_epoch)
-                if limit is not None:
-                    recipe = replace(recipe, seconds=limit - (built - fit_started))
                 history = self._train_one(
-                    fitted, program, split, recipe, events, not one_epoch
+                    fitted, program, split, recipe, course, not one_epoch
                 )
                 self._keep(fitted, program, one_epoch or self.warm_start)
                 seen += self._unseen(program, split[1])
             histories.append(history)
             n_epochs += len(history["loss"])
-            took = time.perf_counter() - started
-            fitted["fit_report_"]["seconds_building"] += built - began
+            took = course.elapsed - started
         fitted["_fit_seed"] = seed
+        fitted["fit_report_"].update(course.report())
         before, history = fitted["history_"], _mean_history(histories)
         fitted["history_"] = {k: before.get(k, []) + v for k, v in history.items()}
         fitted["n_epochs_"] += len(history["loss"])
@@ -139,7 +193,7 @@ class Members:
             fitted.update(self._judge(fitted, _joined(seen)))
 
     def _pretrained(
-        self, fitted: dict[str, Any], data: training.Data, seconds: float | None
+        self, fitted: dict[str, Any], data: training.Data, course: Course
     ) -> list[NDArray] | None:
         """Give the weights that a network starts with; None for random ones."""
         return None
@@ -150,13 +204,15 @@ class Members:
         program: training.Program,
         split: Split,
         recipe: training.Recipe,
-        events: EpochEvents,
+        course: Course,
         finish: bool,
     ) -> training.History:
         """Train the network of a program, and report how."""
         started = time.perf_counter()
         data, held_out = split
         callbacks = self._keras_callbacks()
+        stage = course.open(program, self.warm_start)
+        recipe = replace(recipe, seconds=course.left)
         engine = self._chosen_engine(program, data, recipe, callbacks)
         if self.verbose:
             print(f"engine {engine.name}: {engine.reason}")
@@ -165,9 +221,11 @@ class Members:
             data,
             recipe,
             validation=held_out,
-            callbacks=[*callbacks, events.watch(fitted, program)],
+            callbacks=[*callbacks, course.events.watch(fitted, program)],
             engine=engine.name,
             finish=finish,
+            stage=stage,
+            interrupt=course.interrupt,
         )
         report = fitted["fit_report_"]
         report.update(engine=engine.name, reason=engine.reason)
@@ -191,7 +249,9 @@ class Members:
         self, fitted: dict[str, Any], program: training.Program, optimizer: bool
     ) -> None:
         """Take the weights out of a program, and the optimizer's state if asked."""
-        fitted["_weights"].append(program.get_weights())
+        weights = program.get_weights()
+        training.check_weights(weights)
+        fitted["_weights"].append(weights)
         if optimizer:
             fitted["_optimizer_state"].append(program.optimizer_state())
         fitted["_n_features_out"] = len(fitted["_weights"]) * program.n_features_out
@@ -201,7 +261,9 @@ class Members:
     ) -> list[Unseen]:
         if held_out is None:
             return []
-        rows = held_out.part()
+        # Of a hundred thousand classes, every so many rows tell as much.
+        step = -(-held_out.n_rows * program.n_logits // MOST_JUDGED)
+        rows = held_out.part(slice(None, None, step))
         return [Unseen(self._opinions(program, rows.arrays), rows)]
 
     def _opinions(
@@ -249,6 +311,7 @@ class Members:
             patience=None if self.early_stopping is False else self.n_iter_no_change,
             constant=target.prior(target.sums(y, weight) / weight.sum()),
             verbose=int(self.verbose),
+            rolls_back=self.on_nan == "rollback",
         )
 
     def _keras_callbacks(self) -> list[keras.callbacks.Callback]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["aligned", "is_aligned"]
+__all__ = ["aligned", "check_room", "is_aligned"]
 
 ALIGNMENT = 64  # bytes, of TensorFlow's memory; NumPy's own is aligned to 16
 
@@ -47,3 +48,30 @@ def is_aligned(array: NDArray) -> bool:
     flags = array.flags
     at = array.ctypes.data % ALIGNMENT
     return bool(flags.c_contiguous and flags.writeable and at == 0)
+
+
+def check_room(n_bytes: int, what: str) -> None:
+    """Refuse what takes more memory than there is, before any of it is taken.
+
+    A system that has promised too much ends the process without a word.
+
+    Parameters
+    ----------
+    n_bytes : int
+        What it takes, at the least.
+    what : str
+        What takes it; begins a sentence.
+
+    Raises
+    ------
+    MemoryError
+        If this machine has less.
+    """
+    if not hasattr(os, "sysconf"):  # Windows promises no more than it has
+        return
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if n_bytes > there:
+        raise MemoryError(
+            f"{what} takes {n_bytes / 1e9:.3g} GB, and this machine has "
+            f"{there / 1e9:.3g} GB: give fewer rows at a time."
+        )

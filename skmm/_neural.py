@@ -7,6 +7,7 @@ network is built from them when it is needed, and is never pickled.
 from __future__ import annotations
 
 import time
+import warnings
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.callback import CallbackSupportMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
@@ -31,9 +33,11 @@ from sklearn.utils.validation import (
 
 from skmm import training
 from skmm._compat import Interval, StrOptions, check_sample_weight, take_rows
+from skmm._export import Exports
 from skmm._inputs import check_specs, prepare
+from skmm._journal import Journal
 from skmm._listeners import EpochEvents
-from skmm._members import Members, Split, Unseen, fused_opinion
+from skmm._members import Course, Members, Split, Unseen, fused_opinion
 from skmm._splits import deal, set_apart
 from skmm._targets import ClassTarget, NumberTarget
 from skmm.encoders._base import Encoder
@@ -59,6 +63,7 @@ def all_or_nothing(estimator: Any) -> Iterator[None]:
 
 
 class NeuralEstimator(
+    Exports,
     Members,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
@@ -86,6 +91,7 @@ class NeuralEstimator(
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+        "on_nan": [StrOptions({"raise", "rollback"})],
         "engine": [StrOptions({"auto", "graph", "xla"})],
         "callbacks": [list, tuple, callable, None],
         "warm_start": ["boolean"],
@@ -132,29 +138,65 @@ class NeuralEstimator(
         classes: Any = None,
         resume: bool = False,
         one_epoch: bool = False,
+        checkpoint: Any = None,
+        on_interrupt: str = "raise",
     ) -> Self:
         """Do the work of `fit` and `partial_fit`."""
         started = time.perf_counter()
         self._validate_params()
         with all_or_nothing(self):
+            journal = self._journal(checkpoint, on_interrupt)
             epochs = 1 if one_epoch else self.epochs
             context = self._init_callback_context(
                 max_subtasks=epochs * self._most_networks(resume)
             )
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            seed = journal.seed(self._seed) if self.random_state is None else None
             fitted, splits = self._prepare(
-                (X, y, sample_weight), validation, classes, resume, one_epoch
+                (X, y, sample_weight), validation, classes, resume, one_epoch, seed
             )
             events = EpochEvents(self, context, X, y, sample_weight)
-            fitted["_fit_seed"] = self._seed() + fitted["n_epochs_"]
-            self._train(
-                fitted, splits, events, started, resume=resume, one_epoch=one_epoch
-            )
+            seed = self._seed() if seed is None else seed
+            fitted["_fit_seed"] = seed + fitted["n_epochs_"]
+            journal.identify(self, fitted, splits)
+            with training.Interrupt(on_interrupt == "keep") as interrupt:
+                limit = None if one_epoch else self.time_limit
+                course = Course(journal, interrupt, events, started, limit)
+                self._train(fitted, splits, course, resume=resume, one_epoch=one_epoch)
             self.__dict__.update(fitted)
             context.call_on_fit_task_end(
                 estimator=self, X=X, y=y, reconstruction_attributes={}
             )
+        if interrupt.asked:
+            self._warn_of_interrupt()
         return self
+
+    def _journal(self, checkpoint: Any, on_interrupt: str) -> Journal:
+        """Check how a fit is to survive, before anything is done."""
+        if on_interrupt not in ("raise", "keep"):
+            raise ValueError(
+                f'on_interrupt must be "raise" or "keep", got {on_interrupt!r}.'
+            )
+        callbacks = self._keras_callbacks() if checkpoint is not None else []
+        if callbacks:
+            name = type(callbacks[0]).__name__
+            raise ValueError(
+                f"checkpoint cannot be used with Keras callbacks (here {name}): "
+                "what they remember of earlier epochs is not written, and a fit that "
+                "goes on would end elsewhere. early_stopping, schedule and time_limit "
+                "do without; callbacks of scikit-learn (set_callbacks) may watch."
+            )
+        return Journal(checkpoint)
+
+    def _warn_of_interrupt(self) -> None:
+        stops = "val_loss" in self.history_ and self.early_stopping is not False
+        kept = "the best epoch" if stops else "the last step"
+        warnings.warn(
+            f"the training was interrupted in epoch {self.n_epochs_} of {self.epochs}; "
+            f"the weights are those of {kept} until then.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
 
     def _prepare(
         self,
@@ -163,11 +205,12 @@ class NeuralEstimator(
         classes: Any,
         resume: bool,
         one_epoch: bool,
+        seed: int | None,
     ) -> tuple[dict[str, Any], list[Split]]:
         """Turn X, y and weights into what each network is trained and validated on."""
         table, y, weight = self._check_data(*rows, reset=not resume)
         given = self._given(validation)
-        splits = self._splits(y, given is not None, one_epoch, resume)
+        splits = self._splits(y, given is not None, one_epoch, resume, seed)
         train = splits[0][0] if len(splits) == 1 else None
         target = self._target if resume else None
         if target is None:
@@ -225,11 +268,17 @@ class NeuralEstimator(
         return self._check_data(X_val, y_val, weight_val, reset=False)
 
     def _splits(
-        self, y: NDArray, given: bool, one_epoch: bool, resume: bool
+        self,
+        y: NDArray,
+        given: bool,
+        one_epoch: bool,
+        resume: bool,
+        seed: int | None = None,
     ) -> list[tuple[NDArray | None, NDArray | None]]:
         """Choose the rows of `y` that each network is trained and validated on.
 
-        None for those to train on is all, for those to validate on none.
+        None for those to train on is all, for those to validate on none; a seed that
+        is None is drawn.
         """
         n_networks = self._n_networks(len(y), given, one_epoch, resume)
         n_folds = max(n_networks, FEWEST_FOLDS)
@@ -239,7 +288,7 @@ class NeuralEstimator(
             stops = dealt or len(y) > EARLY_STOPPING_ROWS
         if given or one_epoch or not stops:
             return [(None, None)] * n_networks
-        strata, seed = self._strata(y), self._seed()
+        strata, seed = self._strata(y), self._seed() if seed is None else seed
         if n_networks == 1:
             return [set_apart(len(y), strata, self.validation_fraction, seed)]
         folds = deal(len(y), strata, n_folds, seed)[:n_networks]
@@ -312,8 +361,14 @@ class NeuralEstimator(
         rows: NDArray | None = None,
     ) -> training.Data:
         counted = weight if rows is None else weight[rows]
-        weight = (weight / counted.mean()).astype(np.float32)
-        return training.Data(self._arrays(frame), target.encode(y), weight, rows)
+        share = (weight / counted.mean()).astype(np.float32)
+        if np.any((share == 0) & (weight > 0)):
+            raise ValueError(
+                f"weights range from {weight[weight > 0].min():.3g} to "
+                f"{weight.max():.3g}, class_weight included: in float32 the smallest "
+                "would count nothing. Set those to 0, or lower the largest."
+            )
+        return training.Data(self._arrays(frame), target.encode(y), share, rows)
 
     def _read(self, X: Any) -> list[NDArray]:
         """Turn X into the inputs of the network."""

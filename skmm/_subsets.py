@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
+from skmm._compat import StrOptions
 from skmm._many_modalities import ManyModalities
 from skmm._tasks import NeuralClassifier, NeuralRegressor
 
@@ -15,6 +16,12 @@ __all__ = ["SubsetClassifier", "SubsetRegressor"]
 
 class SubsetClassifier(ManyModalities, NeuralClassifier):
     """A classifier that can be asked what it says without some modalities."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **ManyModalities._parameter_constraints,
+        "class_weight": [dict, list, str, None],
+        "calibrate": [StrOptions({"temperature"}), None],
+    }
 
     def decision_function(
         self, X: Any, *, modalities: Collection[str] | None = None

@@ -16,6 +16,8 @@ from sklearn.utils.validation import check_array, column_or_1d
 
 __all__ = ["ClassTarget", "NumberTarget"]
 
+MOST_SHOWN = 10  # labels in a message
+
 
 @dataclass
 class ClassTarget:
@@ -86,7 +88,7 @@ class ClassTarget:
             if unknown.any():
                 raise ValueError(
                     f"y has the label {columns[unknown, j].tolist()[0]!r}, which is "
-                    f"not among the classes {labels.tolist()}."
+                    f"not among the classes {_shortened(labels)}."
                 )
             codes[:, j] = np.searchsorted(labels, columns[:, j])
         return codes
@@ -109,7 +111,7 @@ class ClassTarget:
 
     def prior(self, shares: NDArray) -> NDArray:
         """Give the logits of these shares of the classes, as `sums` orders them."""
-        shares = np.clip(shares, 1e-9, 1 - 1e-9)
+        shares = np.clip(shares.astype(np.float64), 1e-9, 1 - 1e-9)
         odds = 1 - shares if self.kind in ("binary", "multilabel") else 1.0
         return np.log(shares / odds)
 
@@ -240,9 +242,14 @@ class NumberTarget:
         columns = y.reshape(len(y), -1).astype(np.float64)
         mean, scale = np.zeros(columns.shape[1]), np.ones(columns.shape[1])
         if standardize:
-            mean = np.average(columns, axis=0, weights=weight)
-            scale = np.sqrt(np.average((columns - mean) ** 2, axis=0, weights=weight))
-            scale[scale < 1e-12 * np.maximum(1, np.abs(mean))] = 1.0
+            # Squares of great and small numbers lie outside of what a float holds.
+            unit = np.ldexp(1.0, np.frexp(np.abs(columns).max(axis=0))[1] - 1)
+            units = columns / unit
+            mean = np.average(units, axis=0, weights=weight)
+            scale = np.sqrt(np.average((units - mean) ** 2, axis=0, weights=weight))
+            constant = scale < 1e-12  # of the largest number: rounding alone
+            least = np.maximum(1.0, 1e-12 * unit)
+            mean, scale = mean * unit, np.where(constant, least, scale * unit)
         return cls("squared", mean, scale, y.ndim == 1)
 
     @property
@@ -287,6 +294,11 @@ class NumberTarget:
         """Undo the standardisation."""
         y = outputs.astype(np.float64) * self.scale + self.mean
         return y[:, 0] if self.flat else y
+
+
+def _shortened(labels: NDArray) -> str:
+    shown = ", ".join(map(repr, labels[:MOST_SHOWN].tolist()))
+    return f"[{shown}{', ...' * (len(labels) > MOST_SHOWN)}]"
 
 
 def check_labels(y: ArrayLike) -> NDArray:

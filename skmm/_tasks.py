@@ -13,11 +13,15 @@ from sklearn.utils import compute_class_weight, compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
 from skmm._calibration import calibration_error, fit_temperature
+from skmm._compat import take_rows
 from skmm._members import Unseen
+from skmm._memory import check_room
 from skmm._neural import NeuralEstimator
 from skmm._targets import ClassTarget, NumberTarget, check_labels, check_numbers
 
 __all__ = ["NeuralClassifier", "NeuralRegressor"]
+
+MOST_LOGITS = 2**27  # of all networks and rows at once
 
 
 class _Trains(NeuralEstimator):
@@ -33,6 +37,8 @@ class _Trains(NeuralEstimator):
         X_val: Any = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
+        checkpoint: Any = None,
+        on_interrupt: str = "raise",
     ) -> Self:
         """Train the network.
 
@@ -52,6 +58,16 @@ class _Trains(NeuralEstimator):
             Target of `X_val`.
         sample_weight_val : array-like, default=None
             Weights of the rows of `X_val`.
+        checkpoint : str, path or None, default=None
+            Folder where the fit writes how far it has come, and from where the same
+            fit goes on if it was killed, to the bits of one that never was;
+            ``fit_report_["epochs_resumed"]`` tells how many epochs it found. Many fits
+            may share a folder, also at once; what is finished there is not trained
+            again. Not with Keras callbacks.
+        on_interrupt : {"raise", "keep"}, default="raise"
+            What Ctrl-C does in training: ``"raise"`` leaves the estimator as it was,
+            ``"keep"`` ends the training as a limit of time does, and keeps what has
+            been learned.
 
         Returns
         -------
@@ -61,17 +77,44 @@ class _Trains(NeuralEstimator):
         Raises
         ------
         ValueError
-            If X, y or the weights are malformed, or the loss is not finite.
+            If X, y or the weights are malformed.
+        DivergenceError
+            If the loss is not finite, and `on_nan` does not help.
+        CheckpointError
+            If the folder cannot be written to, or its file of this fit cannot be used.
+
+        Warns
+        -----
+        CheckpointWarning
+            If writing fails later on; the fit goes on.
+        ConvergenceWarning
+            If the training was interrupted, or the time was over before an epoch was.
         """
-        resume = self.warm_start and self.__sklearn_is_fitted__()
         return self._fit(
-            X, y, sample_weight, (X_val, y_val, sample_weight_val), resume=resume
+            X,
+            y,
+            sample_weight,
+            (X_val, y_val, sample_weight_val),
+            resume=self.warm_start and self.__sklearn_is_fitted__(),
+            checkpoint=checkpoint,
+            on_interrupt=on_interrupt,
         )
 
     def _target_of(self, X: Any, method: str, **options: Any) -> Any:
         check_is_fitted(self)
-        logits = self._logits(X, getattr(self, "temperature_", 1.0), **options)
-        return getattr(self._target, method)(logits)
+        answer, heat = getattr(self._target, method), getattr(self, "temperature_", 1.0)
+        n_rows, *_ = getattr(X, "shape", None) or (0,)
+        n_logits = sum(self._target.sizes)
+        heard = n_logits * len(self._weights) * np.count_nonzero(self._shares)
+        step = max(MOST_LOGITS // heard, 1)
+        if n_rows <= step:
+            return answer(self._logits(X, heat, **options))
+        if method != "decode":
+            check_room(8 * n_rows * (heard + n_logits), "The answer")
+            return answer(self._logits(X, heat, **options))
+        pieces = (range(i, min(i + step, n_rows)) for i in range(0, n_rows, step))
+        parts = (take_rows(X, list(rows)) for rows in pieces)
+        return np.concatenate([answer(self._logits(p, heat, **options)) for p in parts])
 
 
 class NeuralClassifier(ClassifierMixin, _Trains):
@@ -204,8 +247,8 @@ class NeuralClassifier(ClassifierMixin, _Trains):
         """
         return self._target_of(X, "decode")
 
-    def _splits(self, y: NDArray, given: bool, one_epoch: bool, resume: bool) -> Any:
-        splits = super()._splits(y, given, one_epoch, resume)
+    def _splits(self, y: NDArray, given: bool, *how: Any, **named: Any) -> Any:
+        splits = super()._splits(y, given, *how, **named)
         if self.calibrate is not None and not given and splits[0][1] is None:
             raise ValueError(
                 f"calibrate={self.calibrate!r} needs rows to validate on: set "

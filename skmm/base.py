@@ -64,6 +64,9 @@ class BaseNNClassifier(OneModality, NeuralClassifier):
         give the same weights. The best epoch's weights are kept where there is
         validation, the last ones otherwise. The first fit of a network takes a second
         or two to trace, and at least one step is made. None sets no limit.
+    on_nan : {"raise", "rollback"}, default="raise"
+        An error that says why a loss is NaN or infinite, or that epoch anew with half
+        the step size, up to five times; ``history_["rollbacks"]`` tells how often.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes.
     calibrate : {"temperature"} or None, default=None
@@ -148,6 +151,7 @@ class BaseNNClassifier(OneModality, NeuralClassifier):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         time_limit: float | None = None,
+        on_nan: str = "raise",
         class_weight: Any = None,
         calibrate: str | None = None,
         engine: str = "auto",
@@ -169,6 +173,7 @@ class BaseNNClassifier(OneModality, NeuralClassifier):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.time_limit = time_limit
+        self.on_nan = on_nan
         self.class_weight = class_weight
         self.calibrate = calibrate
         self.engine = engine
@@ -232,6 +237,9 @@ class BaseNNRegressor(OneModality, NeuralRegressor):
         give the same weights. The best epoch's weights are kept where there is
         validation, the last ones otherwise. The first fit of a network takes a second
         or two to trace, and at least one step is made. None sets no limit.
+    on_nan : {"raise", "rollback"}, default="raise"
+        An error that says why a loss is NaN or infinite, or that epoch anew with half
+        the step size, up to five times; ``history_["rollbacks"]`` tells how often.
     engine : {"auto", "graph", "xla"}, default="auto"
         What runs the training steps: TensorFlow's kernels one by one, or machine code
         that XLA compiles once for the network and the size of the data, which takes
@@ -299,6 +307,7 @@ class BaseNNRegressor(OneModality, NeuralRegressor):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         time_limit: float | None = None,
+        on_nan: str = "raise",
         engine: str = "auto",
         callbacks: Any = None,
         warm_start: bool = False,
@@ -318,6 +327,7 @@ class BaseNNRegressor(OneModality, NeuralRegressor):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.time_limit = time_limit
+        self.on_nan = on_nan
         self.engine = engine
         self.callbacks = callbacks
         self.warm_start = warm_start

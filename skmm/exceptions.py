@@ -3,9 +3,13 @@
 __all__ = [
     "CellError",
     "CellTypeError",
+    "CheckpointError",
+    "CheckpointWarning",
+    "DivergenceError",
     "FusionWarning",
     "MissingModalityWarning",
     "ModalityError",
+    "PersistenceError",
 ]
 
 
@@ -57,9 +61,25 @@ class CellTypeError(CellError, TypeError):
     """
 
 
+class PersistenceError(ValueError):
+    """A model cannot be saved, or a file is not one that `skmm.load` takes."""
+
+
 class MissingModalityWarning(UserWarning):
     """A modality was marked absent as it could not be read, or rows have none."""
 
 
 class FusionWarning(UserWarning):
     """All modalities together predict worse than one of them alone."""
+
+
+class CheckpointError(RuntimeError):
+    """A folder for checkpoints cannot be used, or a file there is not of this fit."""
+
+
+class CheckpointWarning(UserWarning):
+    """How far a fit has come could not be written; it goes on in memory."""
+
+
+class DivergenceError(ValueError):
+    """A loss is NaN or infinite; the message says when, why, and what to do."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
-from skmm._compat import StrOptions
-from skmm._many_modalities import ManyModalities
 from skmm._subsets import SubsetClassifier, SubsetRegressor
 
 __all__ = ["MultimodalClassifier", "MultimodalRegressor"]
@@ -92,6 +90,9 @@ class MultimodalClassifier(SubsetClassifier):
         give the same weights. The best epoch's weights are kept where there is
         validation, the last ones otherwise. The first fit of a network takes a second
         or two to trace, and at least one step is made. None sets no limit.
+    on_nan : {"raise", "rollback"}, default="raise"
+        An error that says why a loss is NaN or infinite, or that epoch anew with half
+        the step size, up to five times; ``history_["rollbacks"]`` tells how often.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes.
     calibrate : {"temperature"} or None, default=None
@@ -100,10 +101,9 @@ class MultimodalClassifier(SubsetClassifier):
         rows, of which there must be some. Predicted labels stay the same.
     engine : {"auto", "graph", "xla"}, default="auto"
         What runs the training steps: TensorFlow's kernels one by one, or machine code
-        that XLA compiles once for the network and the size of the data, which takes
-        the better part of a second and makes steps of small dense networks several
-        times faster. ``"auto"`` decides by the network, the number and size of the
-        batches and `time_limit`.
+        that XLA compiles, for most of a second, for the network and the size of the
+        data: several times faster for small dense networks. ``"auto"`` decides by the
+        network, the number and size of the batches and `time_limit`.
     callbacks : list of keras.callbacks.Callback, callable or None, default=None
         Keras callbacks, copied for each fit; or a function that returns them.
     warm_start : bool, default=False
@@ -178,12 +178,6 @@ class MultimodalClassifier(SubsetClassifier):
     ['ill', 'well']
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **ManyModalities._parameter_constraints,
-        "class_weight": [dict, list, str, None],
-        "calibrate": [StrOptions({"temperature"}), None],
-    }
-
     def __init__(
         self,
         modalities: Any = "auto",
@@ -206,6 +200,7 @@ class MultimodalClassifier(SubsetClassifier):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         time_limit: float | None = None,
+        on_nan: str = "raise",
         class_weight: Any = None,
         calibrate: str | None = None,
         engine: str = "auto",
@@ -233,6 +228,7 @@ class MultimodalClassifier(SubsetClassifier):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.time_limit = time_limit
+        self.on_nan = on_nan
         self.class_weight = class_weight
         self.calibrate = calibrate
         self.engine = engine
@@ -322,12 +318,14 @@ class MultimodalRegressor(SubsetRegressor):
         give the same weights. The best epoch's weights are kept where there is
         validation, the last ones otherwise. The first fit of a network takes a second
         or two to trace, and at least one step is made. None sets no limit.
+    on_nan : {"raise", "rollback"}, default="raise"
+        An error that says why a loss is NaN or infinite, or that epoch anew with half
+        the step size, up to five times; ``history_["rollbacks"]`` tells how often.
     engine : {"auto", "graph", "xla"}, default="auto"
         What runs the training steps: TensorFlow's kernels one by one, or machine code
-        that XLA compiles once for the network and the size of the data, which takes
-        the better part of a second and makes steps of small dense networks several
-        times faster. ``"auto"`` decides by the network, the number and size of the
-        batches and `time_limit`.
+        that XLA compiles, for most of a second, for the network and the size of the
+        data: several times faster for small dense networks. ``"auto"`` decides by the
+        network, the number and size of the batches and `time_limit`.
     callbacks : list of keras.callbacks.Callback, callable or None, default=None
         Keras callbacks, copied for each fit; or a function that returns them.
     warm_start : bool, default=False
@@ -418,6 +416,7 @@ class MultimodalRegressor(SubsetRegressor):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         time_limit: float | None = None,
+        on_nan: str = "raise",
         engine: str = "auto",
         callbacks: Any = None,
         warm_start: bool = False,
@@ -443,6 +442,7 @@ class MultimodalRegressor(SubsetRegressor):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.time_limit = time_limit
+        self.on_nan = on_nan
         self.engine = engine
         self.callbacks = callbacks
         self.warm_start = warm_start

@@ -2,7 +2,7 @@
 
 import pytest
 
-from skmm._memory import ALIGNMENT, aligned, is_aligned
+from skmm._memory import ALIGNMENT, aligned, check_room, is_aligned
 
 
 @pytest.mark.parametrize("shape", [(), (0, 3), (5,), (2, 3, 4)])
@@ -25,3 +25,10 @@ def test_what_cannot_be_lent_is_told():
     assert not is_aligned(array.ravel()[1:])
     array.flags.writeable = False
     assert not is_aligned(array)
+
+
+def test_what_no_machine_holds_is_refused(monkeypatch):
+    monkeypatch.setattr("os.sysconf", lambda name: 1000)
+    check_room(10**6, "It")
+    with pytest.raises(MemoryError, match=r"It takes 0\.002 GB.*has 0\.001 GB: give"):
+        check_room(2 * 10**6, "It")

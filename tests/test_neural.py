@@ -11,6 +11,7 @@ from sklearn.datasets import load_iris, make_regression
 from sklearn.exceptions import NotFittedError
 
 from skmm import BaseNNClassifier, BaseNNRegressor
+from skmm.exceptions import DivergenceError
 
 X, Y = load_iris(return_X_y=True)
 
@@ -323,3 +324,14 @@ def test_averages_of_weights_wait_for_the_end():
 def test_the_engine_is_chosen_by_the_batches_that_there_are():
     model = classifier(batch_size=10**5).fit(X, Y)
     assert "4 steps" in model.fit_report_["reason"]
+
+
+def test_weights_that_a_rectifier_hides_are_an_error():
+    """Its zero for NaN is seen in no loss."""
+
+    class Break(keras.callbacks.Callback):
+        def on_train_end(self, logs=None):
+            self.model.weights[0].assign(self.model.weights[0] * np.nan)
+
+    with pytest.raises(DivergenceError, match="weights that are not"):
+        classifier(callbacks=[Break()]).fit(X, Y)

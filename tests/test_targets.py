@@ -95,6 +95,12 @@ def test_a_label_that_was_not_announced_is_an_error():
         target.encode(np.array([0, 2]))
 
 
+def test_of_many_classes_an_error_lists_a_few():
+    target = ClassTarget.fit(np.arange(10_000))
+    with pytest.raises(ValueError, match=r"label -1.* 8, 9, \.\.\.\]\.$"):
+        target.encode(np.array([-1]))
+
+
 @pytest.mark.parametrize("y", [[0.0, np.nan, 1.0], ["a", None, "b"]])
 def test_missing_labels_are_an_error(y):
     with pytest.raises(ValueError, match="NaN"):
@@ -119,6 +125,23 @@ def test_a_constant_number_does_not_divide_by_zero():
     target = NumberTarget.fit(y, np.ones(3))
     assert_array_equal(target.encode(y), np.zeros((3, 1)))
     assert_array_equal(target.decode(np.zeros((3, 1))), y)
+
+
+@pytest.mark.parametrize("value", [1e300, -1e300, 1e-300])
+def test_a_constant_at_the_edge_of_what_floats_hold_stays_one(value):
+    y = np.full(7, value)
+    target = NumberTarget.fit(y, np.linspace(0.1, 1, 7))
+    assert abs(target.encode(y)).max() < 1e-3
+    assert_allclose(target.decode(target.encode(y)), y)
+
+
+@pytest.mark.parametrize("unit", [2.0**-990, 2.0**-40, 2.0**40, 2.0**990])
+def test_numbers_are_standardised_alike_in_any_unit(unit):
+    y = np.random.default_rng(0).normal(3.0, size=50)
+    weight = np.linspace(1, 2, 50)
+    one, other = NumberTarget.fit(y, weight), NumberTarget.fit(y * unit, weight)
+    assert_array_equal(one.encode(y), other.encode(y * unit))
+    assert_array_equal(one.scale * unit, other.scale)
 
 
 def test_several_numbers_stay_columns():

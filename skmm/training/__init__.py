@@ -4,22 +4,30 @@ Must not import pandas, and sees neither estimators nor dataframes: arrays and a
 network go in, weights and a history come out.
 """
 
+from skmm.training._data import Data, evaluate
+from skmm.training._divergence import check_weights
 from skmm.training._engine import Engine, choose_engine
 from skmm.training._forward import chunks, predict
-from skmm.training._loop import Data, History, evaluate, train
+from skmm.training._interrupt import Interrupt
+from skmm.training._loop import train
 from skmm.training._losses import Loss
 from skmm.training._optimizers import make_optimizer
 from skmm.training._pool import clear_pool, network_key, program, program_key
 from skmm.training._program import Program
+from skmm.training._progress import History
 from skmm.training._recipe import Recipe
+from skmm.training._stage import Stage, read_about
 
 __all__ = [
     "Data",
     "Engine",
     "History",
+    "Interrupt",
     "Loss",
     "Program",
     "Recipe",
+    "Stage",
+    "check_weights",
     "choose_engine",
     "chunks",
     "clear_pool",
@@ -29,5 +37,6 @@ __all__ = [
     "predict",
     "program",
     "program_key",
+    "read_about",
     "train",
 ]

@@ -21,9 +21,12 @@ ROWS = 8
 
 
 def chunks(
-    arrays: Sequence[NDArray], n_samples: int, limit: int = CHUNK_BYTES
+    arrays: Sequence[NDArray],
+    n_samples: int,
+    limit: int = CHUNK_BYTES,
+    n_logits: int = 1,
 ) -> Iterator[slice]:
-    """Split rows so that one chunk of inputs stays small.
+    """Split rows so that one chunk of inputs, and of logits, stays small.
 
     Parameters
     ----------
@@ -33,12 +36,14 @@ def chunks(
         Number of rows.
     limit : int, default=33554432
         Bytes that a chunk may have.
+    n_logits : int, default=1
+        Number of logits that a network makes of a row.
 
     Yields
     ------
     rows : slice
     """
-    row = sum(a[:1].nbytes for a in arrays) or 1
+    row = max(sum(a[:1].nbytes for a in arrays), 4 * n_logits)
     step = min(max(limit // row, 1), 1024)
     for start in range(0, n_samples, step):
         yield slice(start, min(start + step, n_samples))
@@ -72,7 +77,8 @@ def predict(
     if not len(arrays[0]):
         raise ValueError("Found array with 0 sample(s): there is nothing to predict.")
     parts: list[list[NDArray]] = [[] for _ in outputs]
-    for rows in chunks(arrays, len(arrays[0])):
+    n_logits = program.n_logits
+    for rows in chunks(arrays, len(arrays[0]), n_logits=n_logits):
         n_rows = rows.stop - rows.start
         room = -(-n_rows // ROWS) * ROWS
         result = program.forward([resident(a[rows], room) for a in arrays])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import keras
@@ -15,17 +15,20 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from skmm.training._forward import chunks, resident
+from skmm.exceptions import DivergenceError
+from skmm.training._data import Data, evaluate, tensors
+from skmm.training._divergence import cause_of, is_finite
+from skmm.training._interrupt import Interrupt
 from skmm.training._program import Program
+from skmm.training._progress import Best, History, Progress
 from skmm.training._recipe import Pace, Recipe
+from skmm.training._stage import Stage
 
-__all__ = ["Data", "History", "train"]
+__all__ = ["train"]
 
-History = dict[str, list[float]]
-
-LEAST = 1e-3  # by which a loss is lower that is worth waiting for
 LEARNED = 0.99  # of the loss without learning: below it, something has been learned
-LONGER = 3  # times as much patience before
+MOST_LOGITS = 2**23  # that are compared with a target at once
+MOST_ROLLBACKS = 5  # in one training: the last has a 32nd of the step size
 
 _BATCH_HOOKS = (
     "on_batch_begin",
@@ -33,77 +36,6 @@ _BATCH_HOOKS = (
     "on_train_batch_begin",
     "on_train_batch_end",
 )
-
-
-@dataclass(frozen=True)
-class Data:
-    """Rows to train on or to validate on.
-
-    Parameters
-    ----------
-    arrays : sequence of ndarray of shape (n_samples, *shape)
-        Inputs of the network, in order.
-    y : ndarray of shape (n_samples, n_outputs), float32
-        Encoded target.
-    weight : ndarray of shape (n_samples,), float32
-        Weight of each row; mean 1 over the training rows.
-    rows : ndarray of int32, shape (n_rows,), or None, default=None
-        Which rows are meant, so that none is copied to leave others out; None is all.
-    """
-
-    arrays: Sequence[NDArray]
-    y: NDArray
-    weight: NDArray
-    rows: NDArray | None = None
-
-    @property
-    def n_rows(self) -> int:
-        """Number of rows that are meant."""
-        return len(self.y if self.rows is None else self.rows)
-
-    def part(self, rows: slice = slice(None)) -> Data:
-        """Take some of the rows that are meant.
-
-        Parameters
-        ----------
-        rows : slice, default=slice(None)
-            Which of them; all by default.
-
-        Returns
-        -------
-        data : Data
-            No others are in its arrays.
-        """
-        which = rows if self.rows is None else self.rows[rows]
-        arrays = [array[which] for array in self.arrays]
-        return Data(arrays, self.y[which], self.weight[which])
-
-
-class _Best:
-    """The weights of the epoch with the lowest validation loss.
-
-    Patience is for what is worth waiting for: a loss that is lower by LEAST. It is
-    longer while the loss is not below `learned`: what only two modalities together
-    tell shows late, and all at once.
-    """
-
-    def __init__(self, patience: int, learned: float = math.inf):
-        self.patience = patience
-        self.learned = learned
-        self.loss = self.noted = math.inf
-        self.weights: list[NDArray] | None = None
-        self.waited = 0
-
-    def stop(self, program: Program, loss: float) -> bool:
-        """Take note of an epoch; tell whether patience has run out."""
-        if loss < self.loss:
-            self.loss, self.weights = loss, program.get_weights()
-        if loss < self.noted - LEAST:
-            self.noted, self.waited = loss, 0
-        else:
-            self.waited += 1
-        longer = 1 if self.loss < self.learned else LONGER
-        return self.waited >= longer * self.patience
 
 
 def train(
@@ -115,6 +47,8 @@ def train(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     engine: str = "graph",
     finish: bool = True,
+    stage: Stage | None = None,
+    interrupt: Interrupt | None = None,
 ) -> History:
     """Train the program's network from the weights it has.
 
@@ -138,43 +72,48 @@ def train(
     finish : bool, default=True
         Whether averages of the weights, which some optimizers keep, take over; False
         if the training goes on later.
+    stage : Stage or None, default=None
+        Where the state is written to, and taken from if there is one: the training
+        goes on from there.
+    interrupt : Interrupt or None, default=None
+        Ends the training as a limit of time does.
 
     Returns
     -------
     history : dict of str to list of float
         ``"loss"``, ``"learning_rate"`` and, with `validation`, ``"val_loss"``: one
         number for each epoch. ``"loss"`` is the mean over the epoch's batches, while
-        the network learns and drops out.
+        the network learns and drops out. Where it rolls back also ``"rollbacks"``,
+        how often an epoch was begun anew.
 
     Raises
     ------
-    ValueError
+    DivergenceError
         If the loss is not finite.
     """
     program.loaded = None
-    listeners = _listeners(program, callbacks, recipe)
     best = None
     if validation and recipe.patience:
-        best = _Best(recipe.patience, _learned(program, validation, recipe.constant))
-    history: History = {}
-    work, pace = _Work(program, data, recipe, engine), Pace(program, recipe)
+        best = Best(recipe.patience, _learned(program, validation, recipe.constant))
+    pace = Pace(program, recipe, interrupt)
+    progress = Progress(program, data, recipe, pace, best)
+    if stage is not None and stage.state is not None:
+        progress.restore(stage.state)
+    if progress.done:
+        return progress.history
+    listeners = _listeners(program, callbacks, recipe)
+    epochs = _Epochs(progress, data, validation, engine, listeners)
     if validation:
         _ = program.evaluate.graph  # is traced before its time is taken
     program.model.stop_training = False
     listeners.on_train_begin()
-    for epoch, order in enumerate(_orders(data, recipe)):
-        pace.set_rate(epoch)
-        listeners.on_epoch_begin(epoch)
-        logs, share = work.epoch(order, epoch, listeners, pace)
-        with pace.reserving():
-            if validation:
-                logs["val_loss"] = evaluate(program, validation)
-            _record(history, program, logs, epoch, recipe)
-            listeners.on_epoch_end(epoch, dict(logs))
-            stop = best is not None and best.stop(program, logs["val_loss"])
-        if stop or program.model.stop_training or pace.is_over:
-            break
-    if len(history["loss"]) == 1 and share < 1:
+    share = 1.0
+    while progress.goes_on:
+        share = epochs.run()
+        if stage is not None and not pace.is_interrupted:
+            stage.offer(progress.state)
+        pace.note_end()
+    if progress.epoch == 1 and share < 1 and not pace.is_interrupted:
         warnings.warn(
             f"the time was over after {share:.0%} of the first epoch: raise "
             "time_limit, or train on fewer rows.",
@@ -186,7 +125,87 @@ def train(
     listeners.on_train_end()
     if best is not None and best.weights is not None:
         program.set_weights(best.weights)
-    return history
+    if stage is not None and not pace.is_interrupted:
+        stage.write(progress.final_state(stage.keeps_optimizer))
+    return progress.history
+
+
+class _Epochs:
+    """Epochs one after the other: training, validating, telling who listens."""
+
+    def __init__(
+        self,
+        progress: Progress,
+        data: Data,
+        validation: Data | None,
+        engine: str,
+        listeners: keras.callbacks.CallbackList,
+    ):
+        self.progress, self.pace = progress, progress.pace
+        self.program, self.recipe = progress.program, progress.recipe
+        self.data, self.validation, self.listeners = data, validation, listeners
+        self.engine = engine
+        self.work = _Work(self.program, data, self.recipe, engine)
+
+    def run(self) -> float:
+        """Do the next epoch; the share of its rows that were seen."""
+        progress, epoch = self.progress, self.progress.epoch
+        self.pace.set_rate(epoch)
+        self.listeners.on_epoch_begin(epoch)
+        n_rollbacks, logs, share = self._trained(epoch)
+        counted = {"rollbacks": n_rollbacks} if self.recipe.rolls_back else {}
+        progress.record({**logs, **counted})
+        if self.recipe.verbose:
+            line = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
+            print(f"epoch {epoch + 1}/{self.recipe.epochs}  {line}")
+        self.listeners.on_epoch_end(epoch, dict(logs))
+        progress.close(logs)
+        return share
+
+    def _trained(self, epoch: int) -> tuple[int, dict[str, float], float]:
+        """Train and validate, with half the step size while no number comes of it."""
+        program, order = self.program, self.progress.next_order()
+        good = program.state() if self.recipe.rolls_back else None
+        for n_rollbacks in itertools.count():
+            logs, share = self.work.epoch(order, epoch, self.listeners, self.pace)
+            if self.validation:
+                logs["val_loss"] = evaluate(program, self.validation)
+            if is_finite(logs):
+                break
+            if good is None or program.fixed_rate or n_rollbacks == MOST_ROLLBACKS:
+                raise self._error(logs, epoch, order, n_rollbacks)
+            self.pace.factor /= 2
+            program.set_state(good)
+            rate = float(program.optimizer.learning_rate)
+            program.optimizer.learning_rate = rate / 2
+            good = program.state()
+        return n_rollbacks, logs, share
+
+    def _error(
+        self, logs: dict[str, float], epoch: int, order: NDArray, n_rollbacks: int
+    ) -> DivergenceError:
+        program, rate = self.program, float(self.program.optimizer.learning_rate)
+        nobody = keras.callbacks.CallbackList([], model=program.model)
+        pace = Pace(program, replace(self.recipe, schedule="constant"))
+
+        def stand_still(data: Data) -> float:
+            program.optimizer.learning_rate = 0.0
+            work = _Work(program, data, self.recipe, self.engine)
+            return work.epoch(order, epoch, nobody, pace)[0]["loss"]
+
+        cause = cause_of(
+            program,
+            self.data,
+            self.validation,
+            self.recipe,
+            None if program.fixed_rate else stand_still,
+        )
+        tried = f", after {n_rollbacks} rollbacks" if n_rollbacks else ""
+        losses = ", ".join(f"{name} {value}" for name, value in logs.items())
+        return DivergenceError(
+            f"the loss is not finite in epoch {epoch + 1} ({losses}; learning_rate "
+            f"{rate:.3g}{tried}). {cause}"
+        )
 
 
 class _Block(NamedTuple):
@@ -208,7 +227,7 @@ class _Work:
         self.n_rows = data.n_rows
         self.size = min(recipe.batch_size, self.n_rows)
         self.whole = engine == "xla"
-        self.tensors = _tensors(data, room=round_up(len(data.y)) if self.whole else 0)
+        self.tensors = tensors(data, room=round_up(len(data.y)) if self.whole else 0)
         self.run = program.engines[engine]
         self.decay = tf.constant(recipe.weight_decay, tf.float32)
 
@@ -235,8 +254,10 @@ class _Work:
         if watched:
             batches = [batch for block in blocks for batch in block.order]
             blocks = [_Block(batch[None], 1, len(batch)) for batch in batches]
-        elif pace.limit:
-            blocks = chain.from_iterable(self._pieces(b, pace) for b in blocks)
+        elif pace.cuts:
+            blocks = itertools.chain.from_iterable(
+                self._pieces(b, pace) for b in blocks
+            )
         total, seen = 0.0, 0
         for step, block in enumerate(blocks):
             if watched:
@@ -245,7 +266,7 @@ class _Work:
             total, seen = total + loss, seen + self._n_rows(block)
             if watched:
                 listeners.on_train_batch_end(step, {"loss": loss / block.n_real})
-            if pace.limit:
+            if pace.cuts:
                 pace.note_call()
                 if pace.is_over:
                     break
@@ -300,22 +321,6 @@ def round_up(n: int) -> int:
     return -(-n // step) * step
 
 
-def _tensors(data: Data, room: int = 0) -> tuple[list[Any], Any, Any]:
-    """Hand all rows over to TensorFlow, with zeros behind them up to `room` rows."""
-    x = [resident(array, room) for array in data.arrays]
-    return x, resident(data.y, room), resident(data.weight, room)
-
-
-def _orders(data: Data, recipe: Recipe) -> Iterator[NDArray]:
-    """Yield the order of rows of each epoch."""
-    rng = np.random.default_rng([recipe.seed, 2])
-    rows = data.rows
-    if rows is None:
-        rows = np.arange(data.n_rows, dtype=np.int32)
-    for _ in range(recipe.epochs):
-        yield rng.permutation(rows)
-
-
 def _listeners(
     program: Program, callbacks: Sequence[keras.callbacks.Callback], recipe: Recipe
 ) -> keras.callbacks.CallbackList:
@@ -336,61 +341,23 @@ def listens_to_batches(callback: keras.callbacks.Callback) -> bool:
     )
 
 
-def evaluate(program: Program, data: Data) -> float:
-    """Mean loss of the rows of `data`, weighted.
-
-    Parameters
-    ----------
-    program : Program
-        Network with its weights.
-    data : Data
-        Rows.
-
-    Returns
-    -------
-    loss : float
-    """
-    total = weight = 0.0
-    for rows in chunks(data.arrays, data.n_rows):
-        part = data.part(rows)
-        total += float(program.evaluate(*_tensors(part)))
-        weight += float(part.weight.sum())
-    return total / weight
-
-
 def _learned(program: Program, data: Data, constant: NDArray | None) -> float:
     """Loss below which a network knows more than the same logits for every row."""
     if constant is None or program.loss.keras_loss is not None:
         return math.inf
     which = slice(None) if data.rows is None else data.rows
-    logits = np.tile(constant.astype(np.float32), (data.n_rows, 1))
-    given = program.network.output
-    outputs: dict[str, Any] = {"logits": logits}
-    for several in ("unimodal", "lacking"):
-        outputs[several] = [logits for _ in given.get(several, [])]
-    if "aside" in given:
-        outputs["aside"] = logits
+    y, weight = data.y[which], data.weight[which]
     present = data.arrays[-1][which] if program.takes_present else None
-    losses = program.loss(outputs, data.y[which], present)
-    return LEARNED * float(np.average(losses, weights=data.weight[which]))
-
-
-def _record(
-    history: History,
-    program: Program,
-    logs: dict[str, float],
-    epoch: int,
-    recipe: Recipe,
-) -> None:
-    if not all(math.isfinite(value) for value in logs.values()):
-        raise ValueError(
-            f"the loss is not finite in epoch {epoch + 1} ({logs}): lower "
-            f"learning_rate (now {recipe.learning_rate}), or scale the inputs and, in "
-            "regression, the target."
-        )
-    rate = float(program.optimizer.learning_rate)
-    for name, value in {**logs, "learning_rate": rate}.items():
-        history.setdefault(name, []).append(value)
-    if recipe.verbose:
-        line = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
-        print(f"epoch {epoch + 1}/{recipe.epochs}  {line}")
+    given, losses = program.network.output, []
+    step = max(MOST_LOGITS // program.n_logits, 1)
+    for start in range(0, data.n_rows, step):
+        rows = slice(start, start + step)
+        logits = np.tile(constant.astype(np.float32), (len(y[rows]), 1))
+        outputs: dict[str, Any] = {"logits": logits}
+        for several in ("unimodal", "lacking"):
+            outputs[several] = [logits for _ in given.get(several, [])]
+        if "aside" in given:
+            outputs["aside"] = logits
+        here = None if present is None else present[rows]
+        losses.append(program.loss(outputs, y[rows], here))
+    return LEARNED * float(np.average(np.concatenate(losses), weights=weight))

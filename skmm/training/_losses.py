@@ -102,13 +102,14 @@ class Loss:
 
     def _keras(self, raw: Any, y: Any) -> Any:
         loss = keras.losses.get(self.keras_loss)
-        if isinstance(loss, keras.Loss):  # a fresh one, that does not average over rows
-            loss = type(loss).from_config({**loss.get_config(), "reduction": None})
         if _is_sparse(loss):
             y = y[:, 0]
         elif self._wants_one_hot(loss, raw.shape[-1]):
             y = tf.one_hot(tf.cast(y[:, 0], tf.int32), raw.shape[-1])
-        value = loss(y, raw)
+        if isinstance(loss, keras.Loss):  # whose own call averages over rows
+            value = loss.call(tf.cast(y, loss.dtype), tf.cast(raw, loss.dtype))
+        else:
+            value = loss(y, raw)
         return tf.reduce_mean(tf.reshape(value, [tf.shape(raw)[0], -1]), axis=1)
 
     def _wants_one_hot(self, loss: Any, n_outputs: int) -> bool:

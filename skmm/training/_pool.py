@@ -16,7 +16,7 @@ from typing import Any
 import keras
 from tensorflow.python.eager import context  # has no public door to its kernel cache
 
-from skmm._compat import unnamed_config
+from skmm._compat import unnamed_config, written
 from skmm.frame import ModalitySpec
 from skmm.training._losses import Loss
 from skmm.training._program import Program
@@ -107,7 +107,7 @@ def _plain(value: Any) -> Hashable:
         config = value.get_config()
         if isinstance(value, keras.optimizers.Optimizer):
             del config["name"]  # is counted up
-        return type(value), _plain(config)
+        return type(value), written(value), _plain(config)
     raise TypeError(f"{value!r} is not plain")
 
 

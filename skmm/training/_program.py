@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property, partial
 from typing import Any
@@ -250,11 +251,51 @@ class Program:
         """Width of the network's embedding."""
         return int(self.network.output["embedding"].shape[-1])
 
+    @property
+    def n_logits(self) -> int:
+        """Number of logits of a row, with those of modalities and a second network."""
+        heads = {k: v for k, v in self.network.output.items() if k != "embedding"}
+        return sum(math.prod(x.shape[1:]) for x in tf.nest.flatten(heads))
+
     def get_weights(self) -> list[NDArray]:
         """Copy the weights out of the network, but those that are still as given."""
+        pairs = zip(self.network.weights, self._given, strict=True)
+        return [_unless_given(v.numpy(), given) for v, given in pairs]
+
+    @property
+    def _given(self) -> list[Any]:
+        """What each weight was given to start with; None for those that are drawn."""
         given = {id(v): getattr(i, "value", None) for v, i in self._initializers}
-        weights = self.network.weights
-        return [_unless_given(v.numpy(), given.get(id(v))) for v in weights]
+        return [given.get(id(v)) for v in self.network.weights]
+
+    def without_given(self, weights: Sequence[NDArray]) -> list[NDArray | None]:
+        """Put None for weights that are as given, which nobody needs to keep."""
+        pairs = zip(weights, self._given, strict=True)
+        return [None if w is given else w for w, given in pairs]
+
+    def with_given(self, weights: Sequence[NDArray | None]) -> list[NDArray]:
+        """Put weights that were given in their places again."""
+        pairs = zip(weights, self._given, strict=True)
+        return [given if w is None else w for w, given in pairs]
+
+    def state(self) -> dict[str, Any]:
+        """Copy all that training changes: weights, optimizer, random layers."""
+        return {
+            "weights": self.without_given(self.get_weights()),
+            "optimizer": self.optimizer_state(),
+            "seeds": [v.numpy() for v in seed_state_of(self.network)],
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Put everything back that `state` copied; an optimizer that is None stays."""
+        self.set_weights(self.with_given(state["weights"]))
+        self.loaded = None  # training will change them
+        if state["optimizer"] is not None:
+            self.reset_optimizer(state["optimizer"])
+        for variable, value in zip(
+            seed_state_of(self.network), state["seeds"], strict=True
+        ):
+            variable.assign(value)
 
     def set_weights(self, weights: list[NDArray]) -> None:
         """Put weights into the network, unless it holds this very list already."""

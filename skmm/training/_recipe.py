@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from numpy.typing import NDArray
 
+from skmm.training._interrupt import Interrupt
 from skmm.training._program import Program
 
 __all__ = ["Pace", "Recipe"]
 
 MOST_STEPS = 2**31 - 1  # of one call
+HEARS_AFTER = 1.0  # seconds, about, that Ctrl-C waits for a call to end
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,9 @@ class Recipe:
     seconds : float or None, default=None
         Stop when this time is over, and let the schedule end with it; None never
         stops.
+    rolls_back : bool, default=False
+        Whether an epoch whose loss is not finite is begun anew with half the step
+        size, a few times; if not, it is an error.
     """
 
     epochs: int
@@ -59,51 +62,70 @@ class Recipe:
     weight_decay: float = 0.0
     verbose: int = 0
     seconds: float | None = None
+    rolls_back: bool = False
 
 
 class Pace:
     """The step size on the way, and where the time is limited, when to stop.
 
-    Under a limit an epoch is cut into calls, so that none takes long.
+    Under a limit, or where somebody may want an end, an epoch is cut into calls, so
+    that none takes long.
     """
 
-    def __init__(self, program: Program, recipe: Recipe):
-        self.program, self.recipe = program, recipe
+    def __init__(
+        self, program: Program, recipe: Recipe, interrupt: Interrupt | None = None
+    ):
+        self.program, self.recipe, self.interrupt = program, recipe, interrupt
         seconds = recipe.seconds
         self.limit = None if seconds is None else max(seconds, 1e-9)
         self.started = self.called = time.perf_counter()
         self.reserve = 0.0
-        self.n_steps = 1 if self.limit else MOST_STEPS  # of the next call
+        self.factor = 1.0  # of the step size, halved when an epoch is begun anew
+        listens = interrupt is not None and interrupt.listens
+        self.longest = self.limit / 60 if self.limit else HEARS_AFTER  # of a call
+        self.cuts = bool(self.limit) or listens
+        self.n_steps = 1 if self.cuts else MOST_STEPS  # of the next call
+
+    @property
+    def seconds(self) -> float:
+        """Time since the training began."""
+        return time.perf_counter() - self.started
 
     @property
     def gone(self) -> float:
         """Share of the time that is over, or will be needed to end well."""
-        if not self.limit:
-            return 0.0
-        return (time.perf_counter() - self.started + self.reserve) / self.limit
+        return (self.seconds + self.reserve) / self.limit if self.limit else 0.0
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether somebody wants the training to end."""
+        return self.interrupt is not None and self.interrupt.asked
 
     @property
     def is_over(self) -> bool:
         """Whether to stop."""
-        return self.gone >= 1
+        return self.is_interrupted or self.gone >= 1
 
-    @contextmanager
-    def reserving(self) -> Iterator[None]:
+    def resume(self, seconds: float, factor: float) -> None:
+        """Go on where so much time was gone before, beside what is given now."""
+        self.started -= seconds
+        self.factor = factor
+        if self.limit:
+            self.limit += seconds
+
+    def note_end(self) -> None:
         """Learn how long it takes to end an epoch, and to look at its rows again."""
-        started = time.perf_counter()
-        yield
-        self.called = time.perf_counter()
-        self.reserve = 2 * (self.called - started)
+        called, self.called = self.called, time.perf_counter()
+        self.reserve = 2 * (self.called - called)
 
     def note_call(self) -> None:
-        """Adapt the number of steps: a call is to take a sixtieth of the time."""
-        if self.limit:
-            now = time.perf_counter()
-            took, self.called = now - self.called, now
-            if took < self.limit / 60:
-                self.n_steps = min(2 * self.n_steps, MOST_STEPS)
-            elif took > self.limit / 30:
-                self.n_steps = max(self.n_steps // 2, 1)
+        """Adapt the number of steps to how long a call is to take."""
+        now = time.perf_counter()
+        took, self.called = now - self.called, now
+        if took < self.longest:
+            self.n_steps = min(2 * self.n_steps, MOST_STEPS)
+        elif took > 2 * self.longest:
+            self.n_steps = max(self.n_steps // 2, 1)
 
     def set_rate(self, epochs: float) -> None:
         """Set the step size after so many epochs.
@@ -122,4 +144,4 @@ class Pace:
         decay = 1.0
         if recipe.schedule == "cosine":
             decay = 0.5 * (1 + math.cos(math.pi * progress))
-        program.optimizer.learning_rate = recipe.learning_rate * decay
+        program.optimizer.learning_rate = recipe.learning_rate * decay * self.factor

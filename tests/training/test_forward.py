@@ -54,6 +54,13 @@ def test_chunks_cover_every_row_once_and_stay_small():
     assert max(s.stop - s.start for s in slices) == 64
 
 
+def test_chunks_of_many_classes_stay_small_too():
+    narrow = np.zeros((1000, 2), np.float32)
+    slices = list(chunks([narrow], 1000, limit=4 * 10_000 * 16, n_logits=10_000))
+    assert max(s.stop - s.start for s in slices) == 16
+    assert slices[-1].stop == 1000
+
+
 @pytest.mark.parametrize("room", [0, 3, 9])
 @pytest.mark.parametrize(
     "array",

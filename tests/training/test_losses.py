@@ -126,3 +126,13 @@ def test_a_keras_loss_instance_is_not_averaged_over_rows():
     y = np.zeros((2, 4))
     loss = Loss("squared", (1,) * 4, keras_loss=keras.losses.MeanAbsoluteError())
     np.testing.assert_allclose(values(loss, y), np.abs(Z).mean(axis=1), rtol=1e-6)
+
+
+def test_a_keras_loss_keeps_what_its_configuration_leaves_out():
+    """That of Huber has no delta in Keras 3.15."""
+    y = np.zeros((2, 4))
+    for delta in (0.5, 2.0):
+        own = keras.losses.Huber(delta=delta)
+        found = values(Loss("squared", (1,) * 4, keras_loss=own), y)
+        rows = [float(own(y[i], Z[i])) for i in range(2)]
+        np.testing.assert_allclose(found, rows, rtol=1e-6)

@@ -1,5 +1,6 @@
 """Programs are lent to one user at a time and found again by what they depend on."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -73,3 +74,15 @@ def test_values_that_are_not_plain_are_equal_to_nothing():
     for value in (np.zeros(2), lambda x: x):
         first = training.program_key([SPEC], [_Recipe(value)])
         assert first != training.program_key([SPEC], [_Recipe(value)])
+
+
+def test_losses_that_differ_in_what_their_configuration_leaves_out_share_nothing():
+    a, b, c = (
+        training.program_key([], [], training.Loss("squared", (1,), keras_loss=loss))
+        for loss in (
+            keras.losses.Huber(0.5),
+            keras.losses.Huber(0.5),
+            keras.losses.Huber(),
+        )
+    )
+    assert a == b != c

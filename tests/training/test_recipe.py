@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skmm import training
 from skmm.training import _recipe
+from skmm.training._interrupt import Interrupt
 from skmm.training._recipe import Pace
 
 
@@ -144,8 +145,9 @@ def test_time_enough_leaves_the_schedule_to_the_epochs(build, recipe, clock):
 def test_only_the_last_end_of_an_epoch_counts(build, recipe, clock):
     pace = Pace(build(), limited(recipe, 100.0))
     for seconds in (20, 3):
-        with pace.reserving():
-            clock.now += seconds
+        pace.note_call()
+        clock.now += seconds
+        pace.note_end()
     assert pace.gone == pytest.approx(0.23 + 0.06)
 
 
@@ -160,3 +162,36 @@ def test_calls_grow_until_they_take_a_sixtieth_of_the_time(build, recipe, clock)
     clock.now += 60
     pace.note_call()
     assert pace.n_steps == 64
+
+
+def test_calls_take_about_a_second_where_somebody_may_want_an_end(build, recipe, clock):
+    pace = Pace(build(), recipe, Interrupt())
+    steps = []
+    for _ in range(6):
+        steps.append(pace.n_steps)
+        clock.now += 0.3 * pace.n_steps
+        pace.note_call()
+    assert steps == [1, 2, 4, 4, 4, 4]
+    assert not pace.is_over
+    pace.interrupt.asked = True
+    assert pace.is_over
+
+
+def test_without_a_limit_or_an_interrupt_a_call_is_an_epoch(build, recipe):
+    for interrupt in (None, Interrupt(listens=False)):
+        pace = Pace(build(), recipe, interrupt)
+        assert not pace.cuts
+        assert not pace.is_over
+        assert pace.gone == 0
+
+
+def test_time_that_was_gone_before_counts(build, recipe, clock):
+    pace = Pace(build(), limited(recipe, 60.0, schedule="cosine", epochs=10**9))
+    clock.now += 5
+    pace.resume(40.0, 0.5)  # of a hundred seconds
+    assert pace.seconds == 45
+    assert pace.gone == pytest.approx(0.45)
+    pace.set_rate(3)
+    rate = float(pace.program.optimizer.learning_rate)
+    expected = 0.5 * 0.01 * 0.5 * (1 + np.cos(np.pi * 0.45))
+    assert rate == pytest.approx(expected, rel=1e-5)

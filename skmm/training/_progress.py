@@ -1,0 +1,164 @@
+"""How far a training has come, and all that it takes to go on from there."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skmm.training._data import Data
+from skmm.training._program import Program
+from skmm.training._recipe import Pace, Recipe
+
+__all__ = ["Best", "History", "Progress"]
+
+History = dict[str, list[float]]
+
+LEAST = 1e-3  # by which a loss is lower that is worth waiting for
+LONGER = 3  # times as much patience before anything is learned
+
+
+class Best:
+    """The weights of the epoch with the lowest validation loss.
+
+    Patience is for what is worth waiting for: a loss that is lower by LEAST. It is
+    longer while the loss is not below `learned`: what only two modalities together
+    tell shows late, and all at once.
+    """
+
+    def __init__(self, patience: int, learned: float = math.inf):
+        self.patience = patience
+        self.learned = learned
+        self.loss = self.noted = math.inf
+        self.weights: list[NDArray] | None = None
+        self.waited = 0
+
+    def stop(self, program: Program, loss: float) -> bool:
+        """Take note of an epoch; tell whether patience has run out."""
+        if loss < self.loss:
+            self.loss, self.weights = loss, program.get_weights()
+        if loss < self.noted - LEAST:
+            self.noted, self.waited = loss, 0
+        else:
+            self.waited += 1
+        longer = 1 if self.loss < self.learned else LONGER
+        return self.waited >= longer * self.patience
+
+
+class Progress:
+    """What changes from epoch to epoch; everything else is given anew.
+
+    Parameters
+    ----------
+    program : Program
+        Holds the weights of the moment.
+    data : Data
+        Training rows.
+    recipe : Recipe
+        How to train.
+    pace : Pace
+        Step size and time.
+    best : Best or None
+        Where the best epoch counts.
+
+    Attributes
+    ----------
+    epoch : int
+        Number of epochs that are done.
+    history : dict of str to list of float
+        What was found in each.
+    stopped : bool
+        Whether early stopping or a callback has ended the training.
+    done : bool
+        Whether nothing is left to do, not even at the end.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        data: Data,
+        recipe: Recipe,
+        pace: Pace,
+        best: Best | None = None,
+    ):
+        self.program, self.recipe, self.pace, self.best = program, recipe, pace, best
+        self.epoch = 0
+        self.history: History = {}
+        self.stopped = self.done = False
+        self._order = np.random.default_rng([recipe.seed, 2])
+        rows = data.rows
+        if rows is None:
+            rows = np.arange(data.n_rows, dtype=np.int32)
+        self._rows = rows
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is another epoch; a first one there is however short the time.
+
+        A part of it, if need be.
+        """
+        over = self.epoch > 0 and self.pace.is_over
+        return self.epoch < self.recipe.epochs and not (self.stopped or over)
+
+    def next_order(self) -> NDArray:
+        """Draw the order of rows of the next epoch."""
+        return self._order.permutation(self._rows)
+
+    def record(self, logs: dict[str, float]) -> None:
+        """Add what was found in the epoch, with the step size of its end."""
+        rate = float(self.program.optimizer.learning_rate)
+        for name, value in {**logs, "learning_rate": rate}.items():
+            self.history.setdefault(name, []).append(value)
+
+    def close(self, logs: dict[str, float]) -> None:
+        """End the epoch, after those who listen were told."""
+        self.epoch += 1
+        stop = self.best is not None and self.best.stop(self.program, logs["val_loss"])
+        self.stopped = stop or bool(self.program.model.stop_training)
+
+    def state(self) -> dict[str, Any]:
+        """Copy what it takes to go on: plain values, arrays, lists and dicts."""
+        best = self.best and {
+            "loss": self.best.loss,
+            "noted": self.best.noted,
+            "waited": self.best.waited,
+            "weights": self.best.weights
+            and self.program.without_given(self.best.weights),
+        }
+        return {
+            **self._outline(),
+            "stopped": self.stopped,
+            "factor": self.pace.factor,
+            "order": self._order.bit_generator.state,
+            "best": best,
+            **self.program.state(),
+        }
+
+    def final_state(self, optimizer: bool) -> dict[str, Any]:
+        """Copy what a training has come to, with the optimizer's state if asked."""
+        state = self.program.state()
+        if not optimizer:
+            state["optimizer"] = None
+        return {**self._outline(), "done": True, **state}
+
+    def _outline(self) -> dict[str, Any]:
+        seconds = self.pace.seconds
+        return {"epoch": self.epoch, "history": self.history, "seconds": seconds}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to where `state` was copied, or to its end."""
+        self.program.set_state(state)
+        self.epoch, self.history = state["epoch"], state["history"]
+        self.done = state.get("done", False)
+        if self.done:
+            return
+        self.stopped = state["stopped"]
+        self.pace.resume(state["seconds"], state["factor"])
+        self._order.bit_generator.state = state["order"]
+        if self.best is not None:
+            found = state["best"]
+            self.best.loss, self.best.noted = found["loss"], found["noted"]
+            self.best.waited, weights = found["waited"], found["weights"]
+            self.best.weights = weights and self.program.with_given(weights)
