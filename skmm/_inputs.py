@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
+import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from skmm._network import fill_room
 from skmm.encoders._base import Encoder
 from skmm.frame import ModalityFrame, ModalitySpec
 
-__all__ = ["check_specs", "lay_out", "prepare"]
+__all__ = ["check_specs", "from_keras", "lay_out", "prepare"]
 
 
 def prepare(frame: ModalityFrame, encoders: Mapping[str, Encoder]) -> ModalityFrame:
@@ -84,3 +88,36 @@ def check_specs(
 
 def _describe(specs: Iterable[ModalitySpec]) -> list[str]:
     return [f"{s.name}: {s.kind} {s.shape} {s.dtype}" for s in specs]
+
+
+def from_keras(X: Any) -> Any:
+    """Make a table of the dict or list of arrays that Keras takes.
+
+    Parameters
+    ----------
+    X : object
+        What an estimator was given.
+
+    Returns
+    -------
+    X : object
+        Itself, if it is neither.
+
+    Raises
+    ------
+    ValueError
+        If the arrays have not as many rows as one another.
+    """
+    if isinstance(X, (list, tuple)) and X and all(np.ndim(x) > 1 for x in X):
+        X = {f"input_{i}": array for i, array in enumerate(X)}
+    if not isinstance(X, Mapping) or issparse(X):  # one sparse format is a dict
+        return X
+    arrays = {str(name): np.asarray(array) for name, array in X.items()}
+    lengths = {name: len(array) for name, array in arrays.items() if array.ndim}
+    if len(lengths) < len(arrays) or len(set(lengths.values())) != 1:
+        raise ValueError(
+            f"the arrays of X must have one row for each sample, got {lengths} rows."
+        )
+    return pd.DataFrame(
+        {n: a if a.ndim == 1 else pd.Series(list(a)) for n, a in arrays.items()}
+    )

@@ -255,7 +255,12 @@ def _digests(specs: Sequence[Any], splits: Sequence[Any]) -> dict[str, str]:
     return found
 
 
-def _digests_of(data: training.Data, specs: Sequence[Any]) -> dict[str, str]:
+def _digests_of(data: Any, specs: Sequence[Any]) -> dict[str, str]:
+    names = [f"X[{spec.name!r}]" for spec in specs]
+    if isinstance(data, training.StoredData):
+        stored = [*names, "X['present']", "y", "sample_weight"]
+        found = dict(zip(stored, data.store.digests(), strict=True))
+        return found | {"summary": described(data.summary)}
     names = [spec.name for spec in specs] + ["present"]
     found = {f"X[{n!r}]": a for n, a in zip(names, data.arrays, strict=False)}
     found |= {"y": data.y, "sample_weight": data.weight}

@@ -5,22 +5,21 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import keras
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmm import training
 from skmm._compat import Interval, StrOptions, seeded_build, take_rows
 from skmm._components import NestedParams, resolve
+from skmm._inputs import from_keras
 from skmm._members import Course, Split, Unseen
 from skmm._network import multimodal_network, pooled_network
 from skmm._neural import NeuralEstimator
@@ -73,7 +72,7 @@ class ManyModalities(NestedParams, NeuralEstimator):
 
     def _check_table(self, X: Any, reset: bool) -> Any:
         if not isinstance(X, ModalityFrame):
-            X = to_pandas(_from_keras(X), estimator=self)
+            X = to_pandas(from_keras(X), estimator=self)
         elif not reset:  # its specs are compared later, and say more than its width
             return X
         return validate_data(self, X, reset=reset, skip_check_array=True)
@@ -83,16 +82,19 @@ class ManyModalities(NestedParams, NeuralEstimator):
     ) -> ModalityFrame:
         if isinstance(table, ModalityFrame):
             return table
+        if fit and rows is None:
+            return self._begin_transformer().fit_transform(table, y)
         if fit:
-            transformer = self.modalities
-            if not isinstance(transformer, ModalityTransformer):
-                transformer = ModalityTransformer(transformer)
-            # A frame comes out of it, whatever scikit-learn is configured to make.
-            self.transformer_ = clone(transformer).set_output(transform="default")
-            if rows is None:
-                return self.transformer_.fit_transform(table, y)
-            self.transformer_.fit(take_rows(table, rows), y[rows])
+            self._begin_transformer().fit(take_rows(table, rows), y[rows])
         return self.transformer_.transform(table)
+
+    def _begin_transformer(self) -> ModalityTransformer:
+        transformer = self.modalities
+        if not isinstance(transformer, ModalityTransformer):
+            transformer = ModalityTransformer(transformer)
+        # A frame comes out of it, whatever scikit-learn is configured to make.
+        self.transformer_ = clone(transformer).set_output(transform="default")
+        return self.transformer_
 
     def _arrays(self, frame: ModalityFrame) -> list[Any]:
         return [*super()._arrays(frame), frame.present.astype(np.float32)]
@@ -152,7 +154,10 @@ class ManyModalities(NestedParams, NeuralEstimator):
         return training.Loss(target.kind, target.sizes, weight, fused=not apart)
 
     def _pretrained(
-        self, fitted: dict[str, Any], data: training.Data, course: Course
+        self,
+        fitted: dict[str, Any],
+        data: training.Rows,
+        course: Course,
     ) -> list[NDArray] | None:
         """Train each modality by its own head for some epochs, nothing joined."""
         if not self.pretrain_epochs or len(fitted["_specs"]) == 1:
@@ -190,15 +195,19 @@ class ManyModalities(NestedParams, NeuralEstimator):
 
     def _prepare(self, *args: Any) -> tuple[dict[str, Any], list[Split]]:
         fitted, splits = super()._prepare(*args)
+        self._sum_up(fitted, splits)
+        return fitted, splits
+
+    def _sum_up(self, fitted: dict[str, Any], splits: list[Split]) -> None:
+        """Keep what is predicted for rows that have nothing."""
         data, target = splits[0][0], fitted["_target"]
-        # Of several networks each trains on other rows, on all of them together.
-        rows = data.rows if len(splits) == 1 and data.rows is not None else slice(None)
-        y, weight = data.y[rows], data.weight[rows]
+        if len(splits) > 1:  # each trains on other rows, on all of them together
+            data = data.whole()
+        y, weight = data.targets()
         sums = np.append(target.sums(y, weight), weight.sum())
         fitted["_sums"] = fitted.get("_sums", 0) + sums
         if not self.guard:
             fitted["_shares"] = np.eye(1, len(fitted["_shares"]))[0]
-        return fitted, splits
 
     def _logits(
         self,
@@ -430,20 +439,3 @@ def _effort(spec: ModalitySpec) -> int:
         return numbers
     n_images = math.prod(spec.shape[:-3])
     return n_images * PIXELS + numbers // 8
-
-
-def _from_keras(X: Any) -> Any:
-    """Make a table of the dict or list of arrays that Keras takes."""
-    if isinstance(X, (list, tuple)) and X and all(np.ndim(x) > 1 for x in X):
-        X = {f"input_{i}": array for i, array in enumerate(X)}
-    if not isinstance(X, Mapping) or issparse(X):  # one sparse format is a dict
-        return X
-    arrays = {str(name): np.asarray(array) for name, array in X.items()}
-    lengths = {name: len(array) for name, array in arrays.items() if array.ndim}
-    if len(lengths) < len(arrays) or len(set(lengths.values())) != 1:
-        raise ValueError(
-            f"the arrays of X must have one row for each sample, got {lengths} rows."
-        )
-    return pd.DataFrame(
-        {n: a if a.ndim == 1 else pd.Series(list(a)) for n, a in arrays.items()}
-    )

@@ -30,7 +30,7 @@ __all__ = ["Course", "Members", "Split", "Unseen", "fused_opinion"]
 
 MOST_JUDGED = 2**25  # logits of a network on rows that it was not trained on
 
-Split = tuple[training.Data, training.Data | None]
+Split = tuple[training.Rows, training.Data | None]
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class Members:
     ) -> None:
         """Train a network on each split, and add to `fitted` what came out."""
         seed, took, n_epochs = fitted["_fit_seed"], 0.0, 0
-        affordable = self._affordable(fitted["_specs"], len(splits[0][0].y))
+        affordable = self._affordable(fitted["_specs"], splits[0][0].n_given)
         past = list(zip_longest(fitted["_weights"], fitted["_optimizer_state"]))
         fitted.update(_weights=[], _optimizer_state=[])
         fitted["fit_report_"] = {"seconds_building": 0.0, "seconds_training": 0.0}
@@ -193,7 +193,10 @@ class Members:
             fitted.update(self._judge(fitted, _joined(seen)))
 
     def _pretrained(
-        self, fitted: dict[str, Any], data: training.Data, course: Course
+        self,
+        fitted: dict[str, Any],
+        data: training.Rows,
+        course: Course,
     ) -> list[NDArray] | None:
         """Give the weights that a network starts with; None for random ones."""
         return None
@@ -235,7 +238,7 @@ class Members:
     def _chosen_engine(
         self,
         program: training.Program,
-        data: training.Data,
+        data: training.Rows,
         recipe: training.Recipe,
         callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> Any:
@@ -289,18 +292,14 @@ class Members:
         self,
         fitted: dict[str, Any],
         program: training.Program,
-        data: training.Data,
+        data: training.Rows,
         seed: int,
         one_epoch: bool,
     ) -> training.Recipe:
         # A program that is shared may have another fit's by the time of the next.
         rate = fitted.setdefault("_rate", program.rate)
         size = int(np.clip(data.n_rows // 32, 32, 256))
-        target, rows = (
-            fitted["_target"],
-            slice(None) if data.rows is None else data.rows,
-        )
-        y, weight = data.y[rows], data.weight[rows]
+        target, (y, weight) = fitted["_target"], data.targets()
         return training.Recipe(
             epochs=1 if one_epoch else self.epochs,
             batch_size=size if self.batch_size == "auto" else int(self.batch_size),

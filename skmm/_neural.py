@@ -211,6 +211,7 @@ class NeuralEstimator(
         table, y, weight = self._check_data(*rows, reset=not resume)
         given = self._given(validation)
         splits = self._splits(y, given is not None, one_epoch, resume, seed)
+        self._check_held_out(given is not None or splits[0][1] is not None)
         train = splits[0][0] if len(splits) == 1 else None
         target = self._target if resume else None
         if target is None:
@@ -348,6 +349,9 @@ class NeuralEstimator(
 
     def _judge(self, fitted: dict[str, Any], unseen: Unseen) -> dict[str, Any]:
         return {}
+
+    def _check_held_out(self, there: bool) -> None:
+        """Refuse to do without rows to validate on, where something needs them."""
 
     def _target_attributes(self, target: Any) -> dict[str, Any]:
         return {}

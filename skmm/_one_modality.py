@@ -17,6 +17,7 @@ from skmm._components import NestedParams, resolve
 from skmm._network import unimodal_network
 from skmm._neural import NeuralEstimator
 from skmm._scikeras import translate
+from skmm._validation import refuse_paths
 from skmm.encoders._base import Encoder
 from skmm.frame import ModalityFrame, ModalitySpec
 from skmm.modalities.vector import VectorModality
@@ -82,6 +83,7 @@ class OneModality(NestedParams, NeuralEstimator):
                     "MultimodalClassifier or MultimodalRegressor, or X.select([name])."
                 )
             return validate_data(self, X, reset=reset, skip_check_array=True)
+        refuse_paths(X)
         return validate_data(
             self,
             X,

@@ -8,17 +8,17 @@ from typing import Any, ClassVar
 from numpy.typing import NDArray
 
 from skmm._compat import StrOptions
-from skmm._many_modalities import ManyModalities
+from skmm._streams import Streams
 from skmm._tasks import NeuralClassifier, NeuralRegressor
 
 __all__ = ["SubsetClassifier", "SubsetRegressor"]
 
 
-class SubsetClassifier(ManyModalities, NeuralClassifier):
+class SubsetClassifier(Streams, NeuralClassifier):
     """A classifier that can be asked what it says without some modalities."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **ManyModalities._parameter_constraints,
+        **Streams._parameter_constraints,
         "class_weight": [dict, list, str, None],
         "calibrate": [StrOptions({"temperature"}), None],
     }
@@ -144,7 +144,7 @@ class SubsetClassifier(ManyModalities, NeuralClassifier):
         return self._target_of(X, "decode", modalities=modalities)
 
 
-class SubsetRegressor(ManyModalities, NeuralRegressor):
+class SubsetRegressor(Streams, NeuralRegressor):
     """A regressor that can be asked what it says without some modalities."""
 
     def predict(self, X: Any, *, modalities: Collection[str] | None = None) -> NDArray:

@@ -54,7 +54,6 @@ class ClassTarget:
         ValueError
             If there is only one class.
         """
-        kind = type_of_target(y)
         if y.ndim == 1:
             labels = np.unique(y if classes is None else np.asarray(classes))
             if len(labels) < 2:
@@ -63,7 +62,7 @@ class ClassTarget:
                     "at least two. In cross-validation, use fewer or stratified splits."
                 )
             return cls("binary" if len(labels) == 2 else "multiclass", [labels])
-        if kind == "multilabel-indicator":
+        if type_of_target(y) == "multilabel-indicator":
             return cls("multilabel", [np.array([0, 1])] * y.shape[1])
         return cls("multioutput", [np.unique(column) for column in y.T])
 
@@ -360,7 +359,12 @@ def check_numbers(y: ArrayLike) -> NDArray:
         If a number is NaN, infinite, or no number.
     """
     if np.asarray(y).dtype.kind == "O":
-        type_of_target(y, input_name="y", raise_unknown=True)
+        try:
+            type_of_target(y, input_name="y", raise_unknown=True)
+        except TypeError as error:  # strings beside numbers cannot be sorted
+            raise ValueError(
+                f"Unknown label type: y must hold numbers alone ({error})."
+            ) from error
     numbers = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
     if numbers.ndim == 2 and numbers.shape[1] > 1:
         return numbers

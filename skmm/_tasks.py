@@ -45,15 +45,18 @@ class _Trains(NeuralEstimator):
         Parameters
         ----------
         X : array-like, dataframe or ModalityFrame of n_samples rows
-            Training data.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Target.
-        sample_weight : array-like of shape (n_samples,), default=None
+            Training data. Estimators of many modalities also take what comes in
+            pieces, and need not fit into memory: the path of a Parquet file or folder,
+            a `pyarrow.dataset.Dataset`, a Dask dataframe, an iterator of frames.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), or str
+            Target; of what comes in pieces the name of its column.
+        sample_weight : array-like of shape (n_samples,), str or None, default=None
             Weights of the rows, not negative; rows of weight 0 are left out. None
-            weighs all rows alike.
+            weighs all rows alike. Of what comes in pieces the name of their column.
         X_val : array-like, dataframe or ModalityFrame, default=None
-            Validation data. Their loss is in ``history_["val_loss"]`` and, unless
-            ``early_stopping=False``, ends the training and chooses its best epoch.
+            Validation data, in pieces too: of these 20,000 rows at most. Their loss is
+            in ``history_["val_loss"]`` and, unless ``early_stopping=False``, ends the
+            training and chooses its best epoch.
         y_val : array-like, default=None
             Target of `X_val`.
         sample_weight_val : array-like, default=None
@@ -247,14 +250,12 @@ class NeuralClassifier(ClassifierMixin, _Trains):
         """
         return self._target_of(X, "decode")
 
-    def _splits(self, y: NDArray, given: bool, *how: Any, **named: Any) -> Any:
-        splits = super()._splits(y, given, *how, **named)
-        if self.calibrate is not None and not given and splits[0][1] is None:
+    def _check_held_out(self, there: bool) -> None:
+        if self.calibrate is not None and not there:
             raise ValueError(
                 f"calibrate={self.calibrate!r} needs rows to validate on: set "
                 "early_stopping=True, or give fit X_val and y_val."
             )
-        return splits
 
     def _judge(self, fitted: dict[str, Any], unseen: Unseen) -> dict[str, Any]:
         """Fit the temperature on unseen rows, and report what it mends."""

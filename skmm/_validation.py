@@ -6,6 +6,7 @@ Must not import Keras.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ from sklearn.utils import check_array
 from skmm._compat import column_positions, string_column_names
 from skmm.exceptions import ModalityError
 
-__all__ = ["name_columns", "near_miss", "select_columns", "to_pandas"]
+__all__ = ["name_columns", "near_miss", "refuse_paths", "select_columns", "to_pandas"]
 
 
 def to_pandas(
@@ -68,6 +69,27 @@ def to_pandas(
     if string_column_names(frame) is None and feature_names is not None:
         frame = frame.set_axis(_fitting_names(feature_names, frame.shape[1]), axis=1)
     return frame
+
+
+def refuse_paths(X: Any) -> None:
+    """Say who reads a table from a file.
+
+    Parameters
+    ----------
+    X : object
+        What an estimator was given.
+
+    Raises
+    ------
+    TypeError
+        If it is a path.
+    """
+    if isinstance(X, (str, os.PathLike)):
+        raise TypeError(
+            f"X must be a table, got the path {os.fspath(X)!r}. Read it before, with "
+            "pandas.read_parquet for example; MultimodalClassifier and "
+            "MultimodalRegressor read Parquet themselves, piece by piece."
+        )
 
 
 def name_columns(frame: pd.DataFrame) -> pd.DataFrame:
@@ -136,13 +158,15 @@ def near_miss(name: str, known: Iterable[Any]) -> str:
 def _converted(X: Any, estimator: Any) -> pd.DataFrame:
     if isinstance(X, pd.DataFrame):
         return X
+    refuse_paths(X)
     if issparse(X):
         check_array(X, estimator=estimator)  # scikit-learn words the refusal
     frame = nw.from_native(X, pass_through=True)
     if isinstance(frame, nw.LazyFrame):
         raise TypeError(
-            f"a lazy {type(X).__name__} holds no rows yet; call .collect() "
-            "(Dask: .compute()) on it first."
+            f"a lazy {type(X).__name__} holds no rows yet; call .collect() (Dask: "
+            ".compute()) on it first. If its rows do not fit into memory, give "
+            "MultimodalClassifier a Dask dataframe or the path of a Parquet file."
         )
     if isinstance(frame, nw.DataFrame):
         return _from_narwhals(frame)

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "skmm"
 LEVELS = (
     {"exceptions", "_cache", "_compat", "_memory", "_plot"},
     {"_validation", "_writing"},
-    {"frame", "_components", "layers"},
+    {"frame", "_components", "_pieces", "_sums", "layers"},
     {"modalities", "encoders", "fusion", "datasets"},
     {"inference"},
     {"transformer", "training"},
@@ -25,6 +25,7 @@ LEVELS = (
     {"_calibration", "_export", "_members", "_shares"},
     {"_neural"},
     {"_many_modalities", "_one_modality", "_tasks"},
+    {"_streams"},
     {"_subsets"},
     {"base", "multimodal"},
     {"diversity", "recipes"},

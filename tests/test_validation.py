@@ -216,7 +216,7 @@ def test_feature_names_that_do_not_fit_are_refused(names, message):
         ([1, 2, 3], ValueError, "Reshape your data"),
         (pd.Series([1, 2]), ValueError, "Reshape your data"),
         (pl.Series([1, 2]), ValueError, "Reshape your data"),
-        ("abc", ValueError, "Expected 2D array, got scalar"),
+        ("abc", TypeError, "must be a table, got the path 'abc'"),
         (np.zeros((2, 4, 4)), ValueError, "dim 3.* one cell of a column.*BaseNNClass"),
         (np.zeros((2, 4, 4, 3)), ValueError, "dim 4, while dim <= 2"),
         ([np.zeros((2, 2)), np.zeros((2, 2))], ValueError, "dim 3, while dim <= 2"),

@@ -17,6 +17,7 @@ from skmm.training._program import Program
 from skmm.training._progress import History
 from skmm.training._recipe import Recipe
 from skmm.training._stage import Stage, read_about
+from skmm.training._stored import Rows, Store, StoredData
 
 __all__ = [
     "Data",
@@ -26,7 +27,10 @@ __all__ = [
     "Loss",
     "Program",
     "Recipe",
+    "Rows",
     "Stage",
+    "Store",
+    "StoredData",
     "check_weights",
     "choose_engine",
     "chunks",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from skmm.training._forward import chunks, resident
@@ -28,17 +29,42 @@ class Data:
         Weight of each row; mean 1 over the training rows.
     rows : ndarray of int32, shape (n_rows,), or None, default=None
         Which rows are meant, so that none is copied to leave others out; None is all.
+    numbers : ndarray of int, shape (n_samples,), or None, default=None
+        What the rows are called in messages; None counts them.
     """
 
     arrays: Sequence[NDArray]
     y: NDArray
     weight: NDArray
     rows: NDArray | None = None
+    numbers: NDArray | None = None
+
+    @property
+    def n_given(self) -> int:
+        """Number of rows, with those that are not meant."""
+        return len(self.y)
 
     @property
     def n_rows(self) -> int:
         """Number of rows that are meant."""
         return len(self.y if self.rows is None else self.rows)
+
+    def targets(self) -> tuple[NDArray, NDArray]:
+        """Give targets and weights, of the rows that are meant."""
+        if self.rows is None:
+            return self.y, self.weight
+        return self.y[self.rows], self.weight[self.rows]
+
+    def whole(self) -> Data:
+        """Mean all rows."""
+        return replace(self, rows=None)
+
+    def draw(self, rng: np.random.Generator) -> NDArray:
+        """Draw an order of the rows that are meant."""
+        rows = self.rows
+        if rows is None:
+            rows = np.arange(self.n_rows, dtype=np.int32)
+        return rng.permutation(rows)
 
     def part(self, rows: slice = slice(None)) -> Data:
         """Take some of the rows that are meant.

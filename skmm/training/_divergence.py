@@ -232,7 +232,8 @@ def _hint(name: str, numbers: NDArray) -> str:
 
 def _number(data: Data, row: int) -> int:
     """Count a row among those that were given."""
-    return int(row if data.rows is None else data.rows[row])
+    row = int(row if data.rows is None else data.rows[row])
+    return row if data.numbers is None else int(data.numbers[row])
 
 
 def _in_float16(program: Program) -> str:

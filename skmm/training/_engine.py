@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import keras
 
 from skmm._compat import layers_of
-from skmm.training._loop import listens_to_batches
 from skmm.training._optimizers import LAZY_ROWS
+from skmm.training._work import listens_to_batches
 
 __all__ = ["Engine", "choose_engine"]
 

@@ -5,24 +5,25 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from skmm.exceptions import DivergenceError
-from skmm.training._data import Data, evaluate, tensors
+from skmm.training._data import Data, evaluate
 from skmm.training._divergence import cause_of, is_finite
 from skmm.training._interrupt import Interrupt
 from skmm.training._program import Program
 from skmm.training._progress import Best, History, Progress
 from skmm.training._recipe import Pace, Recipe
 from skmm.training._stage import Stage
+from skmm.training._stored import Rows, StoredData
+from skmm.training._work import Passing, RowsWork, work_on
 
 __all__ = ["train"]
 
@@ -30,17 +31,10 @@ LEARNED = 0.99  # of the loss without learning: below it, something has been lea
 MOST_LOGITS = 2**23  # that are compared with a target at once
 MOST_ROLLBACKS = 5  # in one training: the last has a 32nd of the step size
 
-_BATCH_HOOKS = (
-    "on_batch_begin",
-    "on_batch_end",
-    "on_train_batch_begin",
-    "on_train_batch_end",
-)
-
 
 def train(
     program: Program,
-    data: Data,
+    data: Rows,
     recipe: Recipe,
     *,
     validation: Data | None = None,
@@ -58,7 +52,7 @@ def train(
     ----------
     program : Program
         Initialised; its network is changed.
-    data : Data
+    data : Data or StoredData
         Training rows.
     recipe : Recipe
         How to train.
@@ -95,7 +89,7 @@ def train(
     best = None
     if validation and recipe.patience:
         best = Best(recipe.patience, _learned(program, validation, recipe.constant))
-    pace = Pace(program, recipe, interrupt)
+    pace = Pace(program, recipe, interrupt, isinstance(data, StoredData))
     progress = Progress(program, data, recipe, pace, best)
     if stage is not None and stage.state is not None:
         progress.restore(stage.state)
@@ -136,16 +130,16 @@ class _Epochs:
     def __init__(
         self,
         progress: Progress,
-        data: Data,
+        data: Rows,
         validation: Data | None,
         engine: str,
         listeners: keras.callbacks.CallbackList,
     ):
         self.progress, self.pace = progress, progress.pace
         self.program, self.recipe = progress.program, progress.recipe
-        self.data, self.validation, self.listeners = data, validation, listeners
-        self.engine = engine
-        self.work = _Work(self.program, data, self.recipe, engine)
+        self.n_rows, self.validation = data.n_rows, validation
+        self.listeners, self.engine = listeners, engine
+        self.work = work_on(self.program, data, self.recipe, engine)
 
     def run(self) -> float:
         """Do the next epoch; the share of its rows that were seen."""
@@ -167,7 +161,9 @@ class _Epochs:
         program, order = self.program, self.progress.next_order()
         good = program.state() if self.recipe.rolls_back else None
         for n_rollbacks in itertools.count():
-            logs, share = self.work.epoch(order, epoch, self.listeners, self.pace)
+            passing = Passing(epoch, self.n_rows, self.listeners, self.pace)
+            self.work.run(order, passing)
+            logs = {"loss": passing.loss}
             if self.validation:
                 logs["val_loss"] = evaluate(program, self.validation)
             if is_finite(logs):
@@ -179,23 +175,25 @@ class _Epochs:
             rate = float(program.optimizer.learning_rate)
             program.optimizer.learning_rate = rate / 2
             good = program.state()
-        return n_rollbacks, logs, share
+        return n_rollbacks, logs, passing.share
 
     def _error(
-        self, logs: dict[str, float], epoch: int, order: NDArray, n_rollbacks: int
+        self, logs: dict[str, float], epoch: int, order: Any, n_rollbacks: int
     ) -> DivergenceError:
         program, rate = self.program, float(self.program.optimizer.learning_rate)
         nobody = keras.callbacks.CallbackList([], model=program.model)
         pace = Pace(program, replace(self.recipe, schedule="constant"))
+        given, rows = self.work.at_fault(order)
 
         def stand_still(data: Data) -> float:
             program.optimizer.learning_rate = 0.0
-            work = _Work(program, data, self.recipe, self.engine)
-            return work.epoch(order, epoch, nobody, pace)[0]["loss"]
+            passing = Passing(epoch, data.n_rows, nobody, pace)
+            RowsWork(program, data, self.recipe, self.engine).run(rows, passing)
+            return passing.loss
 
         cause = cause_of(
             program,
-            self.data,
+            given,
             self.validation,
             self.recipe,
             None if program.fixed_rate else stand_still,
@@ -208,119 +206,6 @@ class _Epochs:
         )
 
 
-class _Block(NamedTuple):
-    """Batches for one call: row numbers, and how many of all of them are real."""
-
-    order: NDArray  # of int32, shape (at least n_steps, batch_size)
-    n_steps: int
-    n_real: int
-
-
-class _Work:
-    """Training data where the compiled functions find them, cut into batches.
-
-    XLA compiles for sizes: they are rounded up, so that the folds of a table share
-    them, and what fills the last batch does not count. A graph takes any size.
-    """
-
-    def __init__(self, program: Program, data: Data, recipe: Recipe, engine: str):
-        self.n_rows = data.n_rows
-        self.size = min(recipe.batch_size, self.n_rows)
-        self.whole = engine == "xla"
-        self.tensors = tensors(data, room=round_up(len(data.y)) if self.whole else 0)
-        self.run = program.engines[engine]
-        self.decay = tf.constant(recipe.weight_decay, tf.float32)
-
-    def epoch(
-        self,
-        order: NDArray,
-        epoch: int,
-        listeners: keras.callbacks.CallbackList,
-        pace: Pace,
-    ) -> tuple[dict[str, float], float]:
-        """Train on every row once, or until the time is over.
-
-        Returns
-        -------
-        logs : dict of str to float
-            The mean loss.
-        share : float
-            Share of the rows that were seen.
-        """
-        blocks: Iterable[_Block] = (
-            [self._filled(order)] if self.whole else self._blocks(order)
-        )
-        watched = any(map(listens_to_batches, listeners.callbacks))
-        if watched:
-            batches = [batch for block in blocks for batch in block.order]
-            blocks = [_Block(batch[None], 1, len(batch)) for batch in batches]
-        elif pace.cuts:
-            blocks = itertools.chain.from_iterable(
-                self._pieces(b, pace) for b in blocks
-            )
-        total, seen = 0.0, 0
-        for step, block in enumerate(blocks):
-            if watched:
-                listeners.on_train_batch_begin(step)
-            loss = float(self.run(*self.tensors, *block, self.decay))
-            total, seen = total + loss, seen + self._n_rows(block)
-            if watched:
-                listeners.on_train_batch_end(step, {"loss": loss / block.n_real})
-            if pace.cuts:
-                pace.note_call()
-                if pace.is_over:
-                    break
-                if seen < self.n_rows:
-                    pace.set_rate(epoch + seen / self.n_rows)
-        return {"loss": total / seen}, seen / self.n_rows
-
-    def _n_rows(self, block: _Block) -> int:
-        return min(block.n_steps * self.size, block.n_real)
-
-    def _pieces(self, block: _Block, pace: Pace) -> Iterator[_Block]:
-        """Cut a block into calls of as many steps as the pace has just then."""
-        done = 0
-        while done < block.n_steps:
-            n_steps = min(pace.n_steps, block.n_steps - done)
-            order = np.roll(block.order, -done, axis=0)
-            yield _Block(order, n_steps, block.n_real - done * self.size)
-            done += n_steps
-
-    def _blocks(self, order: NDArray) -> list[_Block]:
-        """Make batches of one size, and the smaller last one."""
-        n_full = self.n_rows // self.size
-        full, rest = np.split(order, [n_full * self.size])
-        blocks = [_Block(full.reshape(n_full, self.size), n_full, len(full))]
-        return [*blocks, _Block(rest[None], 1, len(rest))] if len(rest) else blocks
-
-    def _filled(self, order: NDArray) -> _Block:
-        """Make batches of one size, with room for as many as the rows may be."""
-        room = round_up(self.n_rows)
-        rows = np.zeros((math.ceil(room / self.size), self.size), np.int32)
-        rows.flat[: self.n_rows] = order
-        return _Block(rows, math.ceil(self.n_rows / self.size), self.n_rows)
-
-
-def round_up(n: int) -> int:
-    """Round up to four significant bits; a great number stays as it is.
-
-    Parameters
-    ----------
-    n : int
-        Number of rows.
-
-    Returns
-    -------
-    room : int
-        At most an eighth more. From 2 ** 17 on `n` itself: compiling anew takes less
-        time than these rows do, and their padding memory.
-    """
-    if n >= 2**17:
-        return n
-    step = max(32, 1 << max(n.bit_length() - 4, 0))
-    return -(-n // step) * step
-
-
 def _listeners(
     program: Program, callbacks: Sequence[keras.callbacks.Callback], recipe: Recipe
 ) -> keras.callbacks.CallbackList:
@@ -329,15 +214,6 @@ def _listeners(
         program.model.compile(optimizer=program.optimizer)
     return keras.callbacks.CallbackList(
         list(callbacks), model=program.model, epochs=recipe.epochs, verbose=0
-    )
-
-
-def listens_to_batches(callback: keras.callbacks.Callback) -> bool:
-    """Tell whether a callback wants to hear of every batch."""
-    base = keras.callbacks.Callback
-    return any(
-        getattr(type(callback), hook) is not getattr(base, hook)
-        for hook in _BATCH_HOOKS
     )
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmm.training._data import Data
 from skmm.training._program import Program
 from skmm.training._recipe import Pace, Recipe
+from skmm.training._stored import Rows
 
 __all__ = ["Best", "History", "Progress"]
 
@@ -54,7 +54,7 @@ class Progress:
     ----------
     program : Program
         Holds the weights of the moment.
-    data : Data
+    data : Data or StoredData
         Training rows.
     recipe : Recipe
         How to train.
@@ -78,7 +78,7 @@ class Progress:
     def __init__(
         self,
         program: Program,
-        data: Data,
+        data: Rows,
         recipe: Recipe,
         pace: Pace,
         best: Best | None = None,
@@ -88,10 +88,7 @@ class Progress:
         self.history: History = {}
         self.stopped = self.done = False
         self._order = np.random.default_rng([recipe.seed, 2])
-        rows = data.rows
-        if rows is None:
-            rows = np.arange(data.n_rows, dtype=np.int32)
-        self._rows = rows
+        self._draw = data.draw
 
     @property
     def goes_on(self) -> bool:
@@ -102,9 +99,9 @@ class Progress:
         over = self.epoch > 0 and self.pace.is_over
         return self.epoch < self.recipe.epochs and not (self.stopped or over)
 
-    def next_order(self) -> NDArray:
+    def next_order(self) -> Any:
         """Draw the order of rows of the next epoch."""
-        return self._order.permutation(self._rows)
+        return self._draw(self._order)
 
     def record(self, logs: dict[str, float]) -> None:
         """Add what was found in the epoch, with the step size of its end."""

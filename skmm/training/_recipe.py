@@ -70,12 +70,29 @@ class Pace:
 
     Under a limit, or where somebody may want an end, an epoch is cut into calls, so
     that none takes long.
+
+    Parameters
+    ----------
+    program : Program
+        Whose optimizer has the step size.
+    recipe : Recipe
+        Schedule and time.
+    interrupt : Interrupt or None, default=None
+        Ends it as well.
+    glides : bool, default=False
+        Whether the step size changes within an epoch too: of very many rows there are
+        few.
     """
 
     def __init__(
-        self, program: Program, recipe: Recipe, interrupt: Interrupt | None = None
+        self,
+        program: Program,
+        recipe: Recipe,
+        interrupt: Interrupt | None = None,
+        glides: bool = False,
     ):
         self.program, self.recipe, self.interrupt = program, recipe, interrupt
+        self.glides = glides
         seconds = recipe.seconds
         self.limit = None if seconds is None else max(seconds, 1e-9)
         self.started = self.called = time.perf_counter()
@@ -130,8 +147,9 @@ class Pace:
     def set_rate(self, epochs: float) -> None:
         """Set the step size after so many epochs.
 
-        It changes between epochs, and within one where the time will end before the
-        epochs do. A constant one is set once, and then left to Keras callbacks.
+        It changes between epochs, and within one where it glides or the time will end
+        before the epochs do. A constant one is set once, and then left to Keras
+        callbacks.
         """
         program, recipe = self.program, self.recipe
         if program.fixed_rate or (recipe.schedule == "constant" and epochs):
@@ -139,7 +157,7 @@ class Pace:
         progress = epochs / recipe.epochs
         if epochs and self.gone > progress:
             progress = min(self.gone, 1.0)
-        elif epochs % 1:
+        elif epochs % 1 and not self.glides:
             return
         decay = 1.0
         if recipe.schedule == "cosine":

@@ -8,7 +8,7 @@ import pytest
 
 from skmm import training
 from skmm.training import _loop
-from skmm.training._loop import _learned, _Work, round_up
+from skmm.training._loop import _learned
 
 
 def test_the_loss_falls_and_history_has_one_number_for_each_epoch(build, data, recipe):
@@ -65,18 +65,6 @@ def test_weights_equal_those_of_keras_fit_on_the_same_batches(
         ours.get_weights(), only_logits.get_weights(), strict=True
     ):
         np.testing.assert_allclose(mine, keras_own, atol=2e-6)
-
-
-def test_xla_takes_folds_of_nearly_one_size_without_compiling_anew(build, data, recipe):
-    program = build()
-    for n in (40, 44, 50):  # the last batch is whole, half and a quarter
-        program.initialise(0)
-        part = training.Data([data.arrays[0][:n]], data.y[:n], data.weight[:n])
-        work = _Work(program, part, recipe, "xla")
-        assert work.tensors[1].shape == (64, 1)
-        training.train(program, part, recipe, engine="xla")
-    assert program.engines["xla"].function.experimental_get_tracing_count() == 1
-    assert program.engines["graph"].function.experimental_get_tracing_count() == 0
 
 
 @pytest.mark.parametrize("n", [1, 7, 8, 9, 50])
@@ -260,12 +248,3 @@ def test_one_row_can_be_trained_on(build, data, recipe):
     program = build()
     program.initialise(0)
     assert len(training.train(program, one, recipe)["loss"]) == 5
-
-
-def test_room_is_little_more_than_the_rows():
-    assert [round_up(n) for n in (1, 32, 33, 1000, 1437, 1438)] == [
-        32, 32, 64, 1024, 1536, 1536
-    ]  # fmt: skip
-    assert round_up(10**6) == 10**6
-    for n in range(256, 2**12, 37):
-        assert n <= round_up(n) <= 1.125 * n
