@@ -282,14 +282,19 @@ def by_partition(X: Any, answer: Callable[[pd.DataFrame], Any], nothing: Any) ->
             "of several outputs there is no one array; use map_partitions with a "
             "function that makes a frame of them."
         )
-    ask = dask.delayed(answer)
+    # An argument is sent to each worker once, a function with every partition.
+    ask, held = dask.delayed(_asked), dask.delayed((answer,), traverse=False)
     shape = (np.nan, *nothing.shape[1:])
     return dask.array.concatenate(
         [
-            dask.array.from_delayed(ask(part), shape, meta=nothing)
+            dask.array.from_delayed(ask(held, part), shape, meta=nothing)
             for part in X.to_delayed()
         ]
     )
+
+
+def _asked(held: tuple[Callable[[pd.DataFrame], Any]], part: pd.DataFrame) -> Any:
+    return held[0](part)
 
 
 def _parquet(path: Path) -> Any:

@@ -160,6 +160,11 @@ class ModalityFrame:
     def __len__(self) -> int:
         return len(self.present)
 
+    def __sizeof__(self) -> int:
+        # Dask asks: what is large is sent to each worker once, not with every fit.
+        arrays = [*self.arrays.values(), self.present]
+        return super().__sizeof__() + sum(array.nbytes for array in arrays)
+
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
             if key not in self.arrays:

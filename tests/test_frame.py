@@ -1,6 +1,7 @@
 """A ModalityFrame splits, indexes and pickles as one table."""
 
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -178,6 +179,12 @@ def test_parts_that_do_not_fit_are_refused(change, message):
 
 def test_pickling_keeps_everything():
     assert_rows(pickle.loads(pickle.dumps(make_frame())), np.arange(N))
+
+
+def test_its_size_in_memory_is_that_of_its_arrays():
+    frame = make_frame()
+    n_bytes = sum(array.nbytes for array in frame.arrays.values())
+    assert 0 <= sys.getsizeof(frame) - n_bytes - frame.present.nbytes < 500
 
 
 def test_printing_tells_what_is_absent():

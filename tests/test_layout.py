@@ -13,7 +13,7 @@ PACKAGE = ROOT / "skmm"
 
 # From the ground up. Rooms of one level do not import each other.
 LEVELS = (
-    {"exceptions", "_cache", "_compat", "_memory", "_plot"},
+    {"exceptions", "_cache", "_compat", "_memory", "_plot", "dask"},
     {"_validation", "_writing"},
     {"frame", "_components", "_pieces", "_sums", "layers"},
     {"modalities", "encoders", "fusion", "datasets"},

@@ -66,11 +66,15 @@ def hash_words(
 
     Threads would wait for each other: finding words holds Python's lock.
     """
-    n_parts = min(effective_n_jobs(n_jobs), len(texts) // PART + 1)
+    # None is 1, in a worker of Dask too, where joblib would take it for all workers.
+    n_jobs = effective_n_jobs(1 if n_jobs is None else n_jobs)
+    n_parts = min(n_jobs, len(texts) // PART + 1)
+    if n_parts == 1:
+        return _words_of(texts, lowercase, chars)
     step = -(-len(texts) // n_parts) or 1
     parts = [texts[start : start + step] for start in range(0, len(texts), step)]
     found = Parallel(n_jobs=n_parts)(
-        delayed(_words_of)(part, lowercase, chars) for part in parts or [[]]
+        delayed(_words_of)(part, lowercase, chars) for part in parts
     )
     words, letters = zip(*found, strict=True)
     return _joined(words), _joined(letters)
