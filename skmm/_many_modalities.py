@@ -177,7 +177,11 @@ class ManyModalities(NestedParams, NeuralEstimator):
                 seconds *= n_epochs / (n_epochs + self.epochs)
             recipe = self._recipe(alone, program, data, seed, one_epoch=False)
             recipe = replace(
-                recipe, epochs=n_epochs, schedule="constant", seconds=seconds
+                recipe,
+                epochs=n_epochs,
+                schedule="constant",
+                seconds=seconds,
+                workers=course.workers,
             )
             engine = self._chosen_engine(program, data, recipe)
             training.train(
@@ -228,7 +232,7 @@ class ManyModalities(NestedParams, NeuralEstimator):
                 "what is predicted for them is what the training rows had on the "
                 "whole.",
                 MissingModalityWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         return logits
 
@@ -257,6 +261,7 @@ class ManyModalities(NestedParams, NeuralEstimator):
             self.optimizer,
         )
 
+    @training.outside_scope()
     def _make_program(self, fitted: dict[str, Any]) -> training.Program:
         return training.Program(
             self._make_network(fitted),

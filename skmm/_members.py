@@ -13,6 +13,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
+from numbers import Integral
 from typing import Any
 
 import keras
@@ -66,6 +67,8 @@ class Course:
         taken before, where it goes on.
     limit : float or None
         Seconds that it may take.
+    workers : Workers or None, default=None
+        The processes that train together; None is this one alone.
     """
 
     journal: Journal
@@ -73,6 +76,7 @@ class Course:
     events: EpochEvents
     started: float
     limit: float | None
+    workers: training.Workers | None = None
 
     @property
     def elapsed(self) -> float:
@@ -120,6 +124,7 @@ class Members:
     n_iter_no_change: int
     time_limit: float | None
     on_nan: str
+    random_state: Any
     engine: str
     callbacks: Any
     warm_start: bool
@@ -141,6 +146,28 @@ class Members:
     @abstractmethod
     def _judge(self, fitted: dict[str, Any], unseen: Unseen) -> dict[str, Any]:
         """Learn attributes from rows that the networks were not trained on."""
+
+    def _workers(self, checkpoint: Any, on_interrupt: str) -> training.Workers | None:
+        """Find out who trains, and refuse what several processes do not do alike."""
+        found = training.workers()
+        if found is None:
+            return None
+        where = f"where {found.n} processes train one network"
+        if not isinstance(self.random_state, Integral):
+            raise ValueError(
+                f"random_state must be an integer {where}, so that all draw the same, "
+                f"got {self.random_state!r}."
+            )
+        refused = {
+            "checkpoint": (checkpoint is not None, "each would write at its own time"),
+            'on_interrupt="keep"': (on_interrupt == "keep", "one alone hears Ctrl-C"),
+            "time_limit": (self.time_limit is not None, "each has its own clock"),
+            'engine="xla"': (self.engine == "xla", "XLA sends nothing between them"),
+        }
+        for name, (is_used, why) in refused.items():
+            if is_used:
+                raise ValueError(f"{name} cannot be used {where}: {why}.")
+        return found
 
     def _train(
         self,
@@ -215,7 +242,7 @@ class Members:
         data, held_out = split
         callbacks = self._keras_callbacks()
         stage = course.open(program, self.warm_start)
-        recipe = replace(recipe, seconds=course.left)
+        recipe = replace(recipe, seconds=course.left, workers=course.workers)
         engine = self._chosen_engine(program, data, recipe, callbacks)
         if self.verbose:
             print(f"engine {engine.name}: {engine.reason}")
@@ -242,6 +269,8 @@ class Members:
         recipe: training.Recipe,
         callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> Any:
+        if recipe.workers is not None:
+            return training.Engine("graph", f"{recipe.workers.n} processes share it")
         size = min(recipe.batch_size, data.n_rows)
         n_steps = recipe.epochs * math.ceil(data.n_rows / size)
         return training.choose_engine(

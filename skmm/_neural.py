@@ -144,7 +144,8 @@ class NeuralEstimator(
         """Do the work of `fit` and `partial_fit`."""
         started = time.perf_counter()
         self._validate_params()
-        with all_or_nothing(self):
+        workers = self._workers(checkpoint, on_interrupt)
+        with training.outside_scope(), all_or_nothing(self):
             journal = self._journal(checkpoint, on_interrupt)
             epochs = 1 if one_epoch else self.epochs
             context = self._init_callback_context(
@@ -161,7 +162,7 @@ class NeuralEstimator(
             journal.identify(self, fitted, splits)
             with training.Interrupt(on_interrupt == "keep") as interrupt:
                 limit = None if one_epoch else self.time_limit
-                course = Course(journal, interrupt, events, started, limit)
+                course = Course(journal, interrupt, events, started, limit, workers)
                 self._train(fitted, splits, course, resume=resume, one_epoch=one_epoch)
             self.__dict__.update(fitted)
             context.call_on_fit_task_end(

@@ -150,6 +150,7 @@ class OneModality(NestedParams, NeuralEstimator):
         fitted["_key"] = training.network_key(fresh)
         return training.program(fitted["_key"], lambda: fresh, fresh=fresh)
 
+    @training.outside_scope()
     def _make_program(self, fitted: dict[str, Any]) -> training.Program:
         (spec,) = self._network_specs(fitted["_input_specs"])
         loss = self._loss(fitted)

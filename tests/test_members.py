@@ -277,6 +277,29 @@ def test_partial_fit_goes_on_with_every_network(fitted):
     assert model.decision_weights_ == fitted.decision_weights_
 
 
+@pytest.mark.parametrize(
+    ("parameters", "how", "message"),
+    [
+        ({"random_state": None}, {}, "random_state must be an integer where 2 proc"),
+        ({"time_limit": 9.0}, {}, "time_limit cannot be used where 2 processes"),
+        ({"engine": "xla"}, {}, 'engine="xla" cannot be used'),
+        ({}, {"checkpoint": "fits"}, "checkpoint cannot be used"),
+        ({}, {"on_interrupt": "keep"}, 'on_interrupt="keep" cannot be used'),
+    ],
+)
+def test_what_processes_would_not_do_alike_is_refused(
+    monkeypatch, tmp_path, parameters, how, message
+):
+    together = training.Workers(None, 2, 0)
+    monkeypatch.setattr(training, "workers", lambda: together)
+    monkeypatch.chdir(tmp_path)
+    model = classifier(**parameters)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, Y, **how)
+    assert not hasattr(model, "history_")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_warm_start_keeps_the_number_of_networks():
     model = classifier(ensemble_size=2, warm_start=True, epochs=1).fit(X, Y)
     assert len(model.set_params(ensemble_size=4).fit(X, Y)._weights) == 2

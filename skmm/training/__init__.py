@@ -5,6 +5,7 @@ network go in, weights and a history come out.
 """
 
 from skmm.training._data import Data, evaluate
+from skmm.training._distribution import Workers, outside_scope, workers
 from skmm.training._divergence import check_weights
 from skmm.training._engine import Engine, choose_engine
 from skmm.training._forward import chunks, predict
@@ -31,6 +32,7 @@ __all__ = [
     "Stage",
     "Store",
     "StoredData",
+    "Workers",
     "check_weights",
     "choose_engine",
     "chunks",
@@ -38,9 +40,11 @@ __all__ = [
     "evaluate",
     "make_optimizer",
     "network_key",
+    "outside_scope",
     "predict",
     "program",
     "program_key",
     "read_about",
     "train",
+    "workers",
 ]

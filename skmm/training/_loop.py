@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skmm.exceptions import DivergenceError
 from skmm.training._data import Data, evaluate
+from skmm.training._distribution import Workers
 from skmm.training._divergence import cause_of, is_finite
 from skmm.training._interrupt import Interrupt
 from skmm.training._program import Program
@@ -95,6 +96,8 @@ def train(
         progress.restore(stage.state)
     if progress.done:
         return progress.history
+    if recipe.workers is not None:
+        _join(recipe.workers, program, data, validation, recipe)
     listeners = _listeners(program, callbacks, recipe)
     epochs = _Epochs(progress, data, validation, engine, listeners)
     if validation:
@@ -114,6 +117,8 @@ def train(
             ConvergenceWarning,
             stacklevel=2,
         )
+    if recipe.workers is not None:
+        _check_weights(recipe.workers, program)
     if finish and program.optimizer.use_ema:
         program.optimizer.finalize_variable_values(program.network.trainable_variables)
     listeners.on_train_end()
@@ -165,7 +170,7 @@ class _Epochs:
             self.work.run(order, passing)
             logs = {"loss": passing.loss}
             if self.validation:
-                logs["val_loss"] = evaluate(program, self.validation)
+                logs["val_loss"] = self._validated(self.validation)
             if is_finite(logs):
                 break
             if good is None or program.fixed_rate or n_rollbacks == MOST_ROLLBACKS:
@@ -176,6 +181,11 @@ class _Epochs:
             program.optimizer.learning_rate = rate / 2
             good = program.state()
         return n_rollbacks, logs, passing.share
+
+    def _validated(self, rows: Data) -> float:
+        """Mean loss of validation rows, on which all processes act alike."""
+        loss, workers = evaluate(self.program, rows), self.recipe.workers
+        return loss if workers is None else workers.mean(loss)
 
     def _error(
         self, logs: dict[str, float], epoch: int, order: Any, n_rollbacks: int
@@ -204,6 +214,38 @@ class _Epochs:
             f"the loss is not finite in epoch {epoch + 1} ({losses}; learning_rate "
             f"{rate:.3g}{tried}). {cause}"
         )
+
+
+def _join(
+    workers: Workers, program: Program, data: Rows, validation: Data | None, recipe: Any
+) -> None:
+    """See that all processes begin alike, and let each drop out for itself."""
+    settings = vars(replace(recipe, workers=None, verbose=0))
+    workers.check_same(
+        {
+            "their parameters": list(settings.values()),
+            "their rows": [_contents(data), validation and _contents(validation)],
+            "the weights that they start from": program.get_weights(),
+        },
+        "give each the same X, y, sample_weight, parameters and random_state; "
+        "the rows are shared out by fit",
+    )
+    program.seed_layers(recipe.seed, workers.rank)
+
+
+def _contents(data: Rows) -> list[Any]:
+    if isinstance(data, StoredData):
+        return [data.store.digests(), data.left_out]
+    return [*data.arrays, data.y, data.weight, data.rows]
+
+
+def _check_weights(workers: Workers, program: Program) -> None:
+    """Refuse a network that is another one in each process."""
+    workers.check_same(
+        {"the weights that they have come to": program.get_weights()},
+        "a layer or a callback changes some by itself, from the rows of one process "
+        "or at random. Train it in one process",
+    )
 
 
 def _listeners(

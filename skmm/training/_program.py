@@ -20,6 +20,7 @@ from skmm._compat import (
     without_tracing_warning,
 )
 from skmm.layers import TokenEmbedding
+from skmm.training._distribution import Workers
 from skmm.training._losses import Loss
 from skmm.training._optimizers import LAZY_ROWS, own_rate, update
 
@@ -92,11 +93,12 @@ class Program:
         data = (signature, target, weight)
         self.forward = _Traced(self._forward, signature)
         self.evaluate = _Traced(self._evaluate, *data)
-        run = (*data, order, whole, whole, real)
+        self._takes = run = (*data, order, whole, whole, real)
         self.engines = {
             "graph": _Traced(self._run, *run),
             "xla": _Traced(self._run_padded, *run, jit_compile=True),
         }
+        self._shared: dict[Workers, _Traced] = {}
 
     @property
     def inputs(self) -> list[Any]:
@@ -119,6 +121,15 @@ class Program:
         present = x[-1] if self.takes_present else None
         return self.loss(self.outputs(x, training), y, present)
 
+    def steps(self, engine: str, workers: Workers | None = None) -> Any:
+        """Give the function that trains; with others, a graph for a share of it."""
+        if workers is None:
+            return self.engines[engine]
+        if workers not in self._shared:
+            run = partial(self._loop, False, workers=workers)
+            self._shared[workers] = _Traced(run, *self._takes)
+        return self._shared[workers]
+
     def _run(self, *args: Any) -> Any:
         return self._loop(False, *args)
 
@@ -135,27 +146,39 @@ class Program:
         n_steps: Any,
         n_real: Any,
         decay: Any,
+        workers: Workers | None = None,
     ) -> Any:
         """Train on the first `n_steps` rows of `order`; return the summed loss.
 
         Each row of `order` is a batch of row numbers. Where they are padded, those
-        after the first `n_real` of all of them do not count.
+        after the first `n_real` of all of them do not count. Of several processes each
+        is given all of them, and returns the loss of all.
         """
         size = tf.shape(order)[1]
 
         def step(number: Any, total: Any) -> tuple[Any, Any]:
             count = tf.minimum(size, n_real - number * size) if padded else size
-            rows = order[number]
-            parts = tf.nest.map_structure(lambda a: tf.gather(a, rows), (x, y, weight))
-            return number + 1, total + self._step(parts, count, decay, padded)
+            take = _rows if workers is None else workers.share
+            parts = take((x, y, weight), order[number])
+            return number + 1, total + self._step(parts, count, decay, padded, workers)
 
         # A loop that AutoGraph writes out of Python's needs the source of this file,
         # and fails without it under Python 3.13.
         start = (tf.constant(0), tf.constant(0.0))
         return tf.while_loop(lambda number, _: number < n_steps, step, start)[1]
 
-    def _step(self, batch: Any, count: Any, decay: Any, padded: bool) -> Any:
-        """Train on one batch, whose first `count` rows are real; the summed loss."""
+    def _step(
+        self,
+        batch: Any,
+        count: Any,
+        decay: Any,
+        padded: bool,
+        workers: Workers | None = None,
+    ) -> Any:
+        """Train on one batch, whose first `count` rows are real; the summed loss.
+
+        With others, on a share of a batch of `count` rows, which has no more than that.
+        """
         x, y, weight = batch
         with tf.GradientTape() as tape:
             losses = self._row_losses(x, y, training=True) * weight
@@ -165,13 +188,16 @@ class Program:
             objective = summed / tf.cast(count, tf.float32)
             if self.network.losses:
                 self._check_penalties(padded)
-                objective += tf.add_n(self.network.losses)
+                penalty = tf.add_n(self.network.losses)
+                objective += penalty if workers is None else penalty / workers.n
         variables = self.network.trainable_variables
         gradients = tape.gradient(
             objective,
             [v.value for v in variables],
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
+        if workers is not None:
+            summed, *gradients = workers.sum_up(self.network, [summed, *gradients])
         own = None if self.rate is not None or self.fixed_rate else decay
         update(self.optimizer, gradients, variables, own, lazy=not padded)
         return summed
@@ -228,9 +254,9 @@ class Program:
         """Start as another program of the same key would: its weights, its rate."""
         self.start, self.rate = other.start, other.rate
 
-    def seed_layers(self, seed: int) -> None:
-        """Start the random layers (dropout) from `seed`."""
-        draws = np.random.SeedSequence([seed, 1])
+    def seed_layers(self, seed: int, *rank: int) -> None:
+        """Start the random layers (dropout) from `seed`, each process otherwise."""
+        draws = np.random.SeedSequence([seed, 1, *rank])
         for state in seed_state_of(self.network):
             value = draws.spawn(1)[0].generate_state(1)[0]
             state.assign(np.array([value, 0], dtype=state.dtype))
@@ -328,6 +354,10 @@ def _embed(layer: keras.layers.Embedding, ids: Any) -> Any:
     ids = tf.cast(ids, tf.int32)
     ids = tf.where(ids < 0, ids + layer.input_dim, ids)  # as `ops.take` reads them
     return TokenEmbedding.call(layer, ids)
+
+
+def _rows(data: Any, rows: Any) -> Any:
+    return tf.nest.map_structure(lambda a: tf.gather(a, rows), data)
 
 
 class _Traced:

@@ -114,6 +114,8 @@ class Progress:
         self.epoch += 1
         stop = self.best is not None and self.best.stop(self.program, logs["val_loss"])
         self.stopped = stop or bool(self.program.model.stop_training)
+        if self.recipe.workers is not None:  # a callback may stop one of them
+            self.stopped = self.recipe.workers.mean(float(self.stopped)) > 0
 
     def state(self) -> dict[str, Any]:
         """Copy what it takes to go on: plain values, arrays, lists and dicts."""

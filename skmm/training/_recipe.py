@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from numpy.typing import NDArray
 
+from skmm.training._distribution import Workers
 from skmm.training._interrupt import Interrupt
 from skmm.training._program import Program
 
@@ -50,6 +51,8 @@ class Recipe:
     rolls_back : bool, default=False
         Whether an epoch whose loss is not finite is begun anew with half the step
         size, a few times; if not, it is an error.
+    workers : Workers or None, default=None
+        The processes among which each batch is shared out; None trains alone.
     """
 
     epochs: int
@@ -63,6 +66,7 @@ class Recipe:
     verbose: int = 0
     seconds: float | None = None
     rolls_back: bool = False
+    workers: Workers | None = None
 
 
 class Pace:

@@ -132,7 +132,7 @@ class RowsWork:
         self.room = round_up(max(self.n_rows, room))
         n_given = round_up(max(data.n_given, room)) if self.whole else 0
         self.tensors = tensors(data, room=n_given)
-        self.run_steps = program.engines[engine]
+        self.run_steps = program.steps(engine, recipe.workers)
         self.decay = tf.constant(recipe.weight_decay, tf.float32)
 
     def run(self, order: NDArray, passing: Passing) -> None:

@@ -45,6 +45,14 @@ def test_initialising_puts_dropout_and_optimizer_back(build, data, recipe):
         np.testing.assert_array_equal(a, b)
 
 
+def test_each_process_drops_out_for_itself(build):
+    program, seeds = build(), []
+    for rank in range(3):
+        program.seed_layers(5, rank)
+        seeds.append(program.state()["seeds"][0])
+    assert len({tuple(seed) for seed in seeds}) == 3
+
+
 class Offset(keras.layers.Layer):
     """A weight without an initializer that anybody could ask for."""
 
