@@ -247,12 +247,18 @@ def _digests(specs: Sequence[Any], splits: Sequence[Any]) -> dict[str, str]:
     """Identify the arrays of X, y and the weights, and which rows are for what."""
     train, held_out = splits[0]
     found = {"specs": _digest(repr(specs).encode()), **_digests_of(train, specs)}
-    if held_out is not None and held_out.arrays is not train.arrays:
+    of_train = getattr(train, "arrays", None)  # those on disk have none
+    if held_out is not None and held_out.arrays is not of_train:
         given = _digests_of(held_out, specs)
         found.update({f"{name}_val": digest for name, digest in given.items()})
-    rows = [part.rows for split in splits for part in split if part is not None]
+    rows = [_which(part) for split in splits for part in split if part is not None]
     found["rows"] = _digest(described(rows).encode())
     return found
+
+
+def _which(data: Any) -> Any:
+    """Say which rows are meant; of rows on disk which are not."""
+    return data.left_out if isinstance(data, training.StoredData) else data.rows
 
 
 def _digests_of(data: Any, specs: Sequence[Any]) -> dict[str, str]:

@@ -102,6 +102,7 @@ class Pieces:
                 frame = _pandas(_rows(table, slice(start, start + PIECE_ROWS)))
                 yield frame.set_axis(range(n_rows, n_rows + len(frame)), axis=0)
                 n_rows += len(frame)
+        _check_some(n_rows)
 
     def _tables(self) -> Iterator[Any]:
         """Go through the pieces as they come; what is no Arrow becomes pandas."""
@@ -157,9 +158,10 @@ class Pieces:
 
 
 class _Sample:
-    """Rows with the lowest of the numbers that are drawn for all of them.
+    """A reservoir of the rows with the lowest of the numbers drawn for all of them.
 
-    Algorithm R's equal for pieces: see Efraimidis and Spirakis (2006), with weights 1.
+    Efraimidis and Spirakis (2006), "Weighted random sampling with a reservoir", with
+    equal weights: what is drawn does not depend on how the rows are cut into pieces.
     """
 
     def __init__(self, most_rows: int, most_bytes: int, rng: np.random.Generator):
@@ -205,11 +207,7 @@ class _Sample:
 
     def frame(self) -> pd.DataFrame:
         """Give what was drawn."""
-        if not self._frames:
-            raise ValueError(
-                "Found array with 0 sample(s) while a minimum of 1 is required: no "
-                "piece of X has a row."
-            )
+        _check_some(self._n_rows)
         if self.is_full:
             self._cut(min(self.most_rows, self._affordable))
         return pd.concat(self._frames)
@@ -335,6 +333,14 @@ def _is_frame(piece: Any) -> bool:
     if _is_arrow(piece):
         return True
     return isinstance(nw.from_native(piece, pass_through=True), nw.DataFrame)
+
+
+def _check_some(n_rows: int) -> None:
+    if not n_rows:
+        raise ValueError(
+            "Found array with 0 sample(s) while a minimum of 1 is required: no piece "
+            "of X has a row."
+        )
 
 
 def _length(table: Any) -> int:

@@ -106,6 +106,8 @@ class NumberSums:
             The same.
         """
         here = float(weight.sum())
+        if not here:
+            return y
         mean = float(np.average(y, weights=weight))
         apart, both = mean - self._mean, self._weight + here
         self.squares += float(weight @ (y - mean) ** 2)

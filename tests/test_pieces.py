@@ -165,6 +165,11 @@ def test_another_path_is_refused(path, message):
         pieces_of(path)
 
 
+def test_pieces_without_rows_are_refused():
+    with pytest.raises(ValueError, match=r"0 sample\(s\)"):
+        list(pieces_of(iter([TABLE[:0]])).frames())
+
+
 def test_an_empty_folder_has_no_rows(tmp_path):
     with pytest.raises(ValueError, match=r"0 sample\(s\)"):
         pieces_of(tmp_path).sample(**ALL, rng=np.random.default_rng(0))

@@ -62,6 +62,13 @@ def test_two_numbers_stand_for_all():
     assert_allclose([found.mean, found.scale], [whole.mean, whole.scale], rtol=1e-10)
 
 
+def test_a_piece_without_weight_changes_nothing():
+    sums, _ = noted(NumberSums(), NUMBERS)
+    before = sums.rows()
+    sums.note(NUMBERS[:3], np.zeros(3))
+    assert_array_equal(sums.rows(), before)
+
+
 def test_numbers_become_what_the_target_makes_of_them():
     sums, same = noted(NumberSums(), NUMBERS)
     target = NumberTarget.fit(*sums.rows())

@@ -153,15 +153,6 @@ class StoredData:
         self.n_blocks = -(-store.n_rows // self.block_rows)
 
     @property
-    def arrays(self) -> None:
-        """None of them is in memory."""
-
-    @property
-    def rows(self) -> NDArray:
-        """Numbers of the rows that are not meant, which are fewer."""
-        return self.left_out
-
-    @property
     def n_given(self) -> int:
         """Number of rows, with those that are left out."""
         return self.store.n_rows
@@ -252,7 +243,10 @@ def _fill(rows: NDArray, column: _Column, start: int) -> None:
     column.file.seek(start * column.row_bytes)
     target = memoryview(kept.reshape(-1).view(np.uint8))
     while target:
-        target = target[column.file.readinto(target) :]
+        n_bytes = column.file.readinto(target)
+        if not n_bytes:
+            raise OSError("rows that were written to a temporary file are gone")
+        target = target[n_bytes:]
     if kept is not rows:
         rows[:] = kept
 

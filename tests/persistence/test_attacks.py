@@ -299,7 +299,7 @@ TREES = {
     ),
     "a description of a Keras layer": (in_scaler(KERAS), "which Keras would build"),
     "a folder of pickles": (
-        set_in("Pipeline", "memory", text("/tmp/pickles")),
+        set_in("Pipeline", "memory", text("/folder/pickles")),
         r"expected None at \.memory, got 'a folder'",
     ),
     "an object as memory": (
@@ -432,7 +432,7 @@ PIPE = (stat.S_IFIFO | 0o777) << 16
 ZEROS = header((2**24,), "|u1", bytes(2**24))
 ARCHIVES = {
     "a path to the parent": (member("../evil.npy"), r"got '\.\./evil\.npy'"),
-    "an absolute path": (member("/tmp/evil.npy"), r"got '/tmp/evil\.npy'"),
+    "an absolute path": (member("/evil.npy"), r"got '/evil\.npy'"),
     "a path with a drive": (member("C:\\evil.npy"), "expected members such as"),
     "a folder": (member("0/"), "expected members such as"),
     "a program": (member("evil.py", b"print(1)"), "expected members such as"),

@@ -80,6 +80,13 @@ def test_a_full_disk_is_told_with_what_to_do(monkeypatch):
     assert caught.value.errno == errno.ENOSPC
 
 
+def test_rows_that_are_gone_are_an_error():
+    store = store_of()
+    store._columns[0].file.truncate(8)
+    with pytest.raises(OSError, match="are gone"):
+        store.read([(0, 5)])
+
+
 def test_digests_tell_contents_apart():
     one, same = store_of().digests(), store_of(pieces=(100,)).digests()
     assert one == same and len(set(one)) == 4
