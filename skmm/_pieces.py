@@ -22,7 +22,8 @@ from skmm._validation import to_pandas
 __all__ = ["Columns", "Pieces", "by_partition", "is_dask", "pieces_of"]
 
 PIECE_ROWS = 8192  # that are encoded, or predicted, at a time
-READ_AHEAD = 2  # batches that Arrow reads while one is in use
+READ_BYTES = 2**20  # of each column of a file, at a time
+READ_AHEAD = 2  # batches that Arrow reads of a dataset while one is in use
 
 
 class Columns(NamedTuple):
@@ -232,7 +233,8 @@ def pieces_of(X: Any) -> Pieces | None:
         If it is a path, but not that of a Parquet file or a folder of such.
     """
     if isinstance(X, (str, os.PathLike)):
-        X = _parquet(Path(X))
+        files = _parquet(Path(X))
+        return Pieces(lambda: _rows_of_files(files))
     arrow = sys.modules.get("pyarrow.dataset")
     if arrow is not None and isinstance(X, arrow.Dataset):
         return Pieces(lambda: _batches(X))
@@ -318,9 +320,64 @@ def _parquet(path: Path) -> Any:
         ) from error
 
 
+def _rows_of_files(dataset: Any) -> Iterator[Any]:
+    """Go through Parquet files as a dataset would, but read no row group as a whole.
+
+    pandas writes a million rows into each, which Arrow's datasets then hold in memory.
+    """
+    from pyarrow.dataset import get_partition_keys
+    from pyarrow.parquet import ParquetFile
+
+    for fragment in dataset.get_fragments():
+        keys = get_partition_keys(fragment.partition_expression)
+        with ParquetFile(
+            fragment.path, buffer_size=READ_BYTES, pre_buffer=False
+        ) as file:
+            for batch in file.iter_batches(PIECE_ROWS):
+                yield _with_columns(batch, dataset.schema, keys)
+
+
+def _with_columns(batch: Any, schema: Any, keys: dict[str, Any]) -> Any:
+    """Give rows of one file the columns of all files, and those of its folder."""
+    import pyarrow as arrow
+
+    def column(field: Any) -> Any:
+        if field.name in keys:
+            value = arrow.scalar(keys[field.name], field.type)
+            return arrow.repeat(value, batch.num_rows)
+        if field.name in batch.schema.names:
+            return batch.column(field.name).cast(field.type)
+        return arrow.nulls(batch.num_rows, field.type)
+
+    return arrow.RecordBatch.from_arrays(list(map(column, schema)), schema=schema)
+
+
 def _batches(dataset: Any) -> Iterator[Any]:
-    return dataset.to_batches(
-        batch_size=PIECE_ROWS, batch_readahead=READ_AHEAD, fragment_readahead=1
+    ahead = {"batch_readahead": READ_AHEAD, "fragment_readahead": 1}
+    if _would_be_kept(dataset):
+        from pyarrow.dataset import ParquetFragmentScanOptions
+
+        ahead["fragment_scan_options"] = ParquetFragmentScanOptions(pre_buffer=False)
+    return dataset.to_batches(batch_size=PIECE_ROWS, **ahead)
+
+
+def _would_be_kept(dataset: Any) -> bool:
+    """Tell whether Arrow would keep what it has read of a file until its end.
+
+    It does so with Parquet, unless told not to (apache/arrow#39808). Options that
+    somebody has set, to read what is encrypted for instance, are left to them.
+    """
+    parts = getattr(dataset, "children", None)  # of a union
+    if parts is not None:
+        return all(map(_would_be_kept, parts))
+    from pyarrow.dataset import ParquetFileFormat, ParquetFragmentScanOptions
+
+    if not isinstance(getattr(dataset, "format", None), ParquetFileFormat):
+        return False
+    options = dataset.format.default_fragment_scan_options
+    keys = ("decryption_properties", "parquet_decryption_config")
+    return options.equals(ParquetFragmentScanOptions()) and all(
+        getattr(options, key, None) is None for key in keys
     )
 
 

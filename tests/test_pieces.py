@@ -237,3 +237,47 @@ def test_arrow_is_asked_for_little_at_a_time(folder):
     pieces = itertools.islice(pieces_of(folder / "one.parquet").begin(), 2)
     assert all(piece.num_rows <= _pieces.PIECE_ROWS for piece in pieces)
     assert isinstance(pieces_of(folder / "one.parquet"), Pieces)
+
+
+@pytest.mark.parametrize("parts", [None, 1, 2])
+def test_arrow_forgets_what_was_read(parts, tmp_path, monkeypatch):
+    monkeypatch.setattr(_pieces, "PIECE_ROWS", 2500)
+    monkeypatch.setattr(_pieces, "READ_BYTES", 4096)
+    path, rows = tmp_path / "rows.parquet", np.random.default_rng(0).random((10**5, 10))
+    frame = pd.DataFrame(rows).rename(columns=str)
+    n_rows = 2500 if parts else len(rows)  # in a row group
+    settings = {"compression": None, "use_dictionary": False}
+    frame.to_parquet(path, row_group_size=n_rows, **settings)
+    X = path
+    if parts:
+        X = pa.dataset.dataset(path)
+        X = X if parts == 1 else pa.dataset.dataset([X] * parts)
+    before = pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() - before for _ in pieces_of(X).begin()]
+    assert len(held) == 40 * (parts or 1)
+    assert max(held) < path.stat().st_size / 3
+
+
+def test_files_of_a_folder_have_the_columns_of_all(tmp_path):
+    word = pd.Series(["b", "a"], dtype="category")
+    one = pd.DataFrame({"number": [1, 2], "word": word})
+    two = pd.DataFrame({"word": word, "number": [3.0, None]})
+    for year, part in ((1, one), (2, two), (3, one[["number"]])):
+        path = tmp_path / f"year={year}"
+        path.mkdir()
+        part.to_parquet(path / "part.parquet", index=False)
+    dataset = pa.dataset.dataset(tmp_path, format="parquet", partitioning="hive")
+    expected = pd.concat(pieces_of(dataset).frames())
+    assert_frame_equal(pd.concat(pieces_of(tmp_path).frames()), expected)
+
+
+def test_options_of_a_dataset_are_left_to_who_set_them(folder):
+    options = pa.dataset.ParquetFragmentScanOptions(buffer_size=4096)
+    form = pa.dataset.ParquetFileFormat(default_fragment_scan_options=options)
+    path = folder / "one.parquet"
+    assert _pieces._would_be_kept(pa.dataset.dataset(path))
+    assert not _pieces._would_be_kept(pa.dataset.dataset(path, format=form))
+    TABLE.to_csv(folder / "one.csv", index=False)
+    comma = pa.dataset.dataset(folder / "one.csv", format="csv")
+    same(pieces_of(comma).frames())
+    same(pieces_of(pa.dataset.dataset(pa.table(TABLE))).frames())
