@@ -272,13 +272,13 @@ def test_files_of_a_folder_have_the_columns_of_all(tmp_path):
     assert_frame_equal(pd.concat(pieces_of(tmp_path).frames()), expected)
 
 
-def test_options_of_a_dataset_are_left_to_who_set_them(folder):
+def test_options_of_a_dataset_are_left_to_who_set_them(folder, tmp_path):
     options = pa.dataset.ParquetFragmentScanOptions(buffer_size=4096)
     form = pa.dataset.ParquetFileFormat(default_fragment_scan_options=options)
     path = folder / "one.parquet"
     assert _pieces._would_be_kept(pa.dataset.dataset(path))
     assert not _pieces._would_be_kept(pa.dataset.dataset(path, format=form))
-    TABLE.to_csv(folder / "one.csv", index=False)
-    comma = pa.dataset.dataset(folder / "one.csv", format="csv")
+    TABLE.to_csv(tmp_path / "one.csv", index=False)
+    comma = pa.dataset.dataset(tmp_path / "one.csv", format="csv")
     same(pieces_of(comma).frames())
     same(pieces_of(pa.dataset.dataset(pa.table(TABLE))).frames())
