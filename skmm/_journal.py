@@ -23,7 +23,7 @@ from skmm.exceptions import CheckpointError, CheckpointWarning
 
 __all__ = ["Journal"]
 
-FORMAT = 1
+FORMAT = 2
 PACKAGES = ("skmm", "keras", "tensorflow", "numpy")
 SEED = "seed.txt"
 # What changes nothing that is learned; the seed is compared, however it was drawn.

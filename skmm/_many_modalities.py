@@ -23,7 +23,7 @@ from skmm._inputs import from_keras
 from skmm._members import Course, Split, Unseen
 from skmm._network import multimodal_network, pooled_network
 from skmm._neural import NeuralEstimator
-from skmm._shares import best_alone, choose_shares
+from skmm._shares import best_alone, choose_shares, opinions_of
 from skmm._validation import to_pandas
 from skmm.encoders._base import Encoder
 from skmm.encoders.pretrained import PretrainedEncoder
@@ -32,13 +32,13 @@ from skmm.frame import ModalityFrame, ModalitySpec
 from skmm.fusion._base import Fusion
 from skmm.transformer import ModalityTransformer
 
-__all__ = ["ManyModalities", "opinions_of"]
+__all__ = ["ManyModalities"]
 
 FUSION, FUSION_OF_ONE = "gated", "concat"  # fusion="auto"
 ENSEMBLE_SIZE = 5  # ensemble_size="auto" on few rows
 KINDS = {"audio", "image", "tabular", "text", "timeseries", "vector"}
 MOST_ROWS = 30_000  # that are shared out
-WORK = 1_000_000_000  # effort that all its networks together may make
+WORK = 900_000_000  # effort that all its networks together may make
 LIGHT = 1200  # effort that any row is worth
 HEAVY = 3  # rank of the arrays whose rows are images or spectrograms
 PIXELS = 2000  # effort of reading any image or spectrogram
@@ -254,7 +254,11 @@ class ManyModalities(NestedParams, NeuralEstimator):
     def _program_key(self, fitted: dict[str, Any]) -> Any:
         return training.program_key(
             self._network_specs(fitted["_input_specs"]),
-            [*fitted["encoders_"].values(), fitted["fusion_"]],
+            [
+                *fitted["encoders_"].values(),
+                fitted["fusion_"],
+                self._aside_fusion(fitted),
+            ],
             self._loss(fitted),
             (self.modality_dropout, self.modality_swap),
             self._aside(fitted),
@@ -284,6 +288,7 @@ class ManyModalities(NestedParams, NeuralEstimator):
                 modality_swap=self.modality_swap,
                 unimodal=len(fitted["_specs"]) > 1 and self.aux_weight > 0,
                 aside=self._aside(fitted),
+                aside_fusion=self._aside_fusion(fitted),
                 continuous=continuous,
             )
 
@@ -305,6 +310,12 @@ class ManyModalities(NestedParams, NeuralEstimator):
         return (
             light if self.aux_weight > 0 and len(light) < len(fitted["_specs"]) else []
         )
+
+    def _aside_fusion(self, fitted: dict[str, Any]) -> Fusion:
+        """Choose what joins them, as for an estimator of these modalities alone."""
+        if self.fusion != "auto":
+            return fitted["fusion_"]
+        return resolve("fusion", self._fusion_key(len(self._aside(fitted))))
 
     def _n_networks(
         self, n_samples: int, given: bool, one_epoch: bool, resume: bool
@@ -365,11 +376,14 @@ class ManyModalities(NestedParams, NeuralEstimator):
         else:
             self._warn_if_worse(target, opinions[: 1 + len(names)], rows, names)
         aside = [names[m] for m in self._aside(fitted)]
-        heard = [*names, "+".join(aside)] if aside else names
+        weights = dict(zip(names, shares[1:].tolist(), strict=False))
+        if aside:  # of one modality, it has the name of that one's head
+            both = "+".join(aside)
+            weights[both] = weights.get(both, 0.0) + float(shares[-1])
         return {
             **found,
             "unimodal_scores_": scores,
-            "decision_weights_": dict(zip(heard, shares[1:].tolist(), strict=True)),
+            "decision_weights_": weights,
             "_shares": shares,
         }
 
@@ -408,30 +422,6 @@ class ManyModalities(NestedParams, NeuralEstimator):
             self._target.sizes,
             getattr(self, "temperature_", 1.0),
         )
-
-
-def opinions_of(
-    logits: NDArray, own: NDArray, others: Sequence[NDArray], present: NDArray
-) -> NDArray:
-    """Lay a network's opinions behind one another.
-
-    Parameters
-    ----------
-    logits : ndarray of shape (n_samples, n_logits)
-        What the fused network says; it stands in for a modality that a row lacks.
-    own : ndarray of shape (n_modalities, n_samples, n_logits)
-        What the heads of the modalities say.
-    others : sequence of ndarray of shape (n_samples, n_logits)
-        What else there is.
-    present : ndarray of bool, shape (n_samples, n_modalities)
-        Which modalities the rows have.
-
-    Returns
-    -------
-    opinions : ndarray of shape (n_opinions, n_samples, n_logits)
-    """
-    own = np.where(present.T[..., np.newaxis], own, logits)
-    return np.stack([logits, *own, *others])
 
 
 def _effort(spec: ModalitySpec) -> int:

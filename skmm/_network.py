@@ -137,6 +137,7 @@ def multimodal_network(
     modality_swap: float = 0.0,
     unimodal: bool = True,
     aside: Sequence[int] = (),
+    aside_fusion: Fusion | None = None,
     continuous: bool = False,
 ) -> keras.Model:
     """Build encoders, fusion and head.
@@ -161,6 +162,8 @@ def multimodal_network(
     aside : sequence of int, default=()
         Modalities that a second network joins, which shares no weight with the first;
         none for no such network.
+    aside_fusion : Fusion or None, default=None
+        Joins them; None is the same as in the first.
     continuous : bool, default=False
         Whether bytes are taken as floats, which can change little by little.
 
@@ -224,7 +227,7 @@ def multimodal_network(
         second = multimodal_network(
             [specs[m] for m in aside],
             [encoders[m] for m in aside],
-            fusion,
+            aside_fusion or fusion,
             n_outputs,
             modality_dropout=modality_dropout,
             modality_swap=modality_swap,

@@ -1,16 +1,42 @@
-"""How much each opinion counts in a decision."""
+"""Opinions of networks, and how much each counts in a decision."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skmm._targets import ClassTarget, NumberTarget
 
-__all__ = ["best_alone", "choose_shares"]
+__all__ = ["best_alone", "choose_shares", "opinions_of"]
 
 N_VOTES = 25
 TOLERANCE = 1e-6  # of the loss: rounding is no reason
+
+
+def opinions_of(
+    logits: NDArray, own: NDArray, others: Sequence[NDArray], present: NDArray
+) -> NDArray:
+    """Lay a network's opinions behind one another.
+
+    Parameters
+    ----------
+    logits : ndarray of shape (n_samples, n_logits)
+        What the fused network says; it stands in for a modality that a row lacks.
+    own : ndarray of shape (n_modalities, n_samples, n_logits)
+        What the heads of the modalities say.
+    others : sequence of ndarray of shape (n_samples, n_logits)
+        What else there is.
+    present : ndarray of bool, shape (n_samples, n_modalities)
+        Which modalities the rows have.
+
+    Returns
+    -------
+    opinions : ndarray of shape (n_opinions, n_samples, n_logits)
+    """
+    own = np.where(present.T[..., np.newaxis], own, logits)
+    return np.stack([logits, *own, *others])
 
 
 def choose_shares(

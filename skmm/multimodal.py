@@ -127,9 +127,9 @@ class MultimodalClassifier(SubsetClassifier):
         Accuracy (R2 for numbers) of each modality's own head on the validation rows
         that have it; empty without validation rows.
     decision_weights_ : dict of str to float
-        Share that each modality's own head has in the decision, and the second network
-        under the names of what it reads, joined by "+"; chosen on the validation rows.
-        The rest is the fused network's. Empty without validation rows.
+        Share in the decision of each modality's own head, and of the second network
+        under the names of what it reads, joined by "+" (of both under a single name).
+        The rest is the fused network's. Chosen on validation rows; empty without them.
     history_ : dict of str to list of float
         ``"loss"``, ``"learning_rate"`` and, with validation rows, ``"val_loss"`` for
         each epoch.
@@ -347,9 +347,9 @@ class MultimodalRegressor(SubsetRegressor):
         Accuracy (R2 for numbers) of each modality's own head on the validation rows
         that have it; empty without validation rows.
     decision_weights_ : dict of str to float
-        Share that each modality's own head has in the decision, and the second network
-        under the names of what it reads, joined by "+"; chosen on the validation rows.
-        The rest is the fused network's. Empty without validation rows.
+        Share in the decision of each modality's own head, and of the second network
+        under the names of what it reads, joined by "+" (of both under a single name).
+        The rest is the fused network's. Chosen on validation rows; empty without them.
     history_ : dict of str to list of float
         ``"loss"``, ``"learning_rate"`` and, with validation rows, ``"val_loss"`` for
         each epoch.

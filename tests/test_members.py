@@ -63,9 +63,9 @@ def vector(width):
 
 
 @pytest.mark.parametrize(("n", "width"), [(30_000, 1), (500, 60_000)])
-def test_networks_may_read_a_thousand_million_numbers(n, width):
+def test_networks_may_read_nine_hundred_million_numbers(n, width):
     epochs = classifier()._affordable([vector(width)], n)
-    assert epochs * n * max(width, 1200) == pytest.approx(1e9)
+    assert epochs * n * max(width, 1200) == pytest.approx(9e8)
     assert classifier(ensemble_size=9)._affordable([vector(width)], n) == np.inf
 
 
@@ -192,6 +192,37 @@ def test_a_second_network_reads_all_but_pictures_and_has_its_share(pictured):
     p = 1 / (1 + np.exp(-each(model, frame)[..., 0].astype(float)))
     expected = np.tensordot(shares, p.mean(axis=0), axes=1)
     assert_allclose(model.predict_proba(frame)[:, 1], expected, rtol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def beside_a_table():
+    """Fits on a table and pictures that say nothing, by their fusion."""
+    pictures = np.random.default_rng(2).integers(0, 256, (N, 8, 8), dtype=np.uint8)
+    frame = X[["a"]].assign(picture=list(pictures))
+    given = {"ensemble_size": 2, "epochs": 20, "random_state": 0}
+    return {
+        fusion: MultimodalClassifier(fusion=fusion, **given).fit(frame, Y)
+        for fusion in ("auto", "gated")
+    }
+
+
+def test_a_second_network_of_one_modality_has_its_share_under_that_name(
+    beside_a_table,
+):
+    model = beside_a_table["auto"]
+    assert list(model.decision_weights_) == ["tabular", "picture"]
+    _, table, _, second = model._shares
+    assert second > 0
+    assert model.decision_weights_["tabular"] == pytest.approx(table + second)
+
+
+def test_a_second_network_of_one_modality_has_nothing_to_gate(beside_a_table):
+    layers = {}
+    for fusion, model in beside_a_table.items():
+        second = model._make_network(vars(model)).get_layer("aside")
+        layers[fusion] = {layer.name for layer in second.layers}
+    assert "fusion_gate" in layers["gated"]  # as was asked for
+    assert "fusion_gate" not in layers["auto"]
 
 
 def test_pictures_do_not_change_what_the_second_network_says(pictured):

@@ -11,8 +11,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from skmm import training
-from skmm._many_modalities import ManyModalities, opinions_of
+from skmm._many_modalities import ManyModalities
 from skmm._network import ENDS
+from skmm._shares import opinions_of
 
 __all__ = ["EncodedRows"]
 

@@ -84,8 +84,8 @@ class Data:
         return Data(arrays, self.y[which], self.weight[which])
 
 
-def evaluate(program: Program, data: Data) -> float:
-    """Mean loss of the rows of `data`, weighted.
+def evaluate(program: Program, data: Data) -> NDArray:
+    """Mean losses of the rows of `data`, weighted.
 
     Parameters
     ----------
@@ -96,13 +96,14 @@ def evaluate(program: Program, data: Data) -> float:
 
     Returns
     -------
-    loss : float
+    losses : ndarray of shape (n_parts,)
+        Of each part of the program; their sum is the loss.
     """
-    total = weight = 0.0
+    total, weight = np.zeros(len(program.parts)), 0.0
     n_logits = program.n_logits
     for rows in chunks(data.arrays, data.n_rows, n_logits=n_logits):
         part = data.part(rows)
-        total += float(program.evaluate(*tensors(part)))
+        total += np.asarray(program.evaluate(*tensors(part)))
         weight += float(part.weight.sum())
     return total / weight
 

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from tensorflow.python.eager import context  # has no public door to eager mode
 
 from skmm._compat import layers_of
@@ -113,20 +113,20 @@ class Workers:
             variable.assign(mean)
         return sums[: len(values)]
 
-    def mean(self, value: float) -> float:
-        """Average a number over all processes.
+    def mean(self, values: ArrayLike) -> NDArray:
+        """Average numbers over all processes.
 
         Parameters
         ----------
-        value : float
-            That of this process.
+        values : array-like
+            Those of this process.
 
         Returns
         -------
-        mean : float
+        means : ndarray, or scalar for a number
             The same bits in every process.
         """
-        return float(self._total(np.float64(value))) / self.n
+        return self._total(np.asarray(values, np.float64)) / self.n
 
     def check_same(self, given: Mapping[str, Any], remedy: str) -> None:
         """Refuse to go on where the processes do not have the same.
@@ -154,7 +154,7 @@ class Workers:
                 f"{', '.join(names)}: {remedy}."
             )
 
-    def _total(self, value: NDArray | np.float64) -> NDArray:
+    def _total(self, value: NDArray) -> NDArray:
         """Add up over all processes, outside of a traced function."""
         with self.strategy.scope():
             return self.strategy.reduce("SUM", tf.constant(value), axis=None).numpy()

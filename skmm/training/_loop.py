@@ -47,7 +47,8 @@ def train(
 ) -> History:
     """Train the program's network from the weights it has.
 
-    With `validation` and a `patience`, the weights of the best epoch are put back.
+    With `validation` and a `patience`, the weights of the best epoch are put back, of
+    each part of the program for itself.
 
     Parameters
     ----------
@@ -158,7 +159,7 @@ class _Epochs:
             line = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
             print(f"epoch {epoch + 1}/{self.recipe.epochs}  {line}")
         self.listeners.on_epoch_end(epoch, dict(logs))
-        progress.close(logs)
+        progress.close()
         return share
 
     def _trained(self, epoch: int) -> tuple[int, dict[str, float], float]:
@@ -170,7 +171,8 @@ class _Epochs:
             self.work.run(order, passing)
             logs = {"loss": passing.loss}
             if self.validation:
-                logs["val_loss"] = self._validated(self.validation)
+                self.progress.losses = self._validated(self.validation)
+                logs["val_loss"] = float(self.progress.losses.sum())
             if is_finite(logs):
                 break
             if good is None or program.fixed_rate or n_rollbacks == MOST_ROLLBACKS:
@@ -182,10 +184,10 @@ class _Epochs:
             good = program.state()
         return n_rollbacks, logs, passing.share
 
-    def _validated(self, rows: Data) -> float:
-        """Mean loss of validation rows, on which all processes act alike."""
-        loss, workers = evaluate(self.program, rows), self.recipe.workers
-        return loss if workers is None else workers.mean(loss)
+    def _validated(self, rows: Data) -> NDArray:
+        """Mean losses of validation rows, on which all processes act alike."""
+        losses, workers = evaluate(self.program, rows), self.recipe.workers
+        return losses if workers is None else workers.mean(losses)
 
     def _error(
         self, logs: dict[str, float], epoch: int, order: Any, n_rollbacks: int

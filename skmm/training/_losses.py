@@ -60,7 +60,7 @@ class Loss:
             ``"logits"`` of shape (batch, k), ``"output"`` where the network gave
             something else, ``"unimodal"`` a list of (batch, k), ``"aside"`` of shape
             (batch, k) by weights of its own, whose loss is added, ``"lacking"`` a list
-            of (batch, k) for rows from which modalities were taken away.
+            of what both say, (batch, k), where modalities were taken away.
         y : tensor of shape (batch, n_outputs)
             Encoded target: class indices or numbers.
         present : tensor of shape (batch, n_modalities) or None
@@ -70,18 +70,35 @@ class Loss:
         -------
         loss : tensor of shape (batch,)
         """
+        return tf.add_n(self.parts(outputs, y, present))
+
+    def parts(self, outputs: dict[str, Any], y: Any, present: Any) -> list[Any]:
+        """Compute what the loss of each row is the sum of.
+
+        Parameters
+        ----------
+        outputs, y, present
+            As above.
+
+        Returns
+        -------
+        losses : list of tensor of shape (batch,)
+            By the network, and by the second one if there is ``"aside"``.
+        """
         if self.keras_loss is not None:
-            return self._keras(outputs.get("output", outputs["logits"]), y)
-        whole = [outputs[k] for k in ("logits", "aside") if k in outputs and self.fused]
-        losses = [self._one(logits, y) for logits in whole]
+            return [self._keras(outputs.get("output", outputs["logits"]), y)]
+        losses = []
         if self.fused:
-            lacking = outputs.get("lacking", [])
-            losses += [LACKING * self._one(logits, y) for logits in lacking]
+            said = [outputs[k] for k in ("logits", "aside") if k in outputs]
+            losses = [self._one(logits, y) for logits in said]
+            for k, logits in enumerate(outputs.get("lacking", [])):
+                losses[k] += LACKING * self._one(logits, y)
         unimodal = outputs.get("unimodal", [])
         if self.auxiliary and len(unimodal) > 1:
             own = [self._one(z, y) * present[:, m] for m, z in enumerate(unimodal)]
-            losses.append(self.auxiliary * tf.add_n(own) / len(own))
-        return tf.add_n(losses)
+            heads = self.auxiliary * tf.add_n(own) / len(own)
+            losses[:1] = [tf.add_n([*losses[:1], heads])]
+        return losses
 
     def _one(self, logits: Any, y: Any) -> Any:
         if self.kind == "squared":

@@ -23,6 +23,7 @@ from skmm.layers import TokenEmbedding
 from skmm.training._distribution import Workers
 from skmm.training._losses import Loss
 from skmm.training._optimizers import LAZY_ROWS, own_rate, update
+from skmm.training._weights import draw, initializers, parts_of
 
 __all__ = ["Program"]
 
@@ -83,7 +84,7 @@ class Program:
         self.rate = own_rate(optimizer) if own_optimizer else None
         self.fixed_rate = own_optimizer and self.rate is None
         self.loaded: Any = None  # the list of weights that the network holds
-        self._initializers = _initializers(network)
+        self._initializers = initializers(network)
         self.start = self.get_weights() if given_weights else None
         signature = [tf.TensorSpec([None, *x.shape[1:]], x.dtype) for x in self.inputs]
         target = tf.TensorSpec([None, None], tf.float32)
@@ -117,9 +118,9 @@ class Program:
     def _forward(self, x: list[Any]) -> dict[str, Any]:
         return self.outputs(x, training=False)
 
-    def _row_losses(self, x: list[Any], y: Any, training: bool) -> Any:
+    def _row_losses(self, x: list[Any], y: Any) -> Any:
         present = x[-1] if self.takes_present else None
-        return self.loss(self.outputs(x, training), y, present)
+        return self.loss(self.outputs(x, training=True), y, present)
 
     def steps(self, engine: str, workers: Workers | None = None) -> Any:
         """Give the function that trains; with others, a graph for a share of it."""
@@ -181,7 +182,7 @@ class Program:
         """
         x, y, weight = batch
         with tf.GradientTape() as tape:
-            losses = self._row_losses(x, y, training=True) * weight
+            losses = self._row_losses(x, y) * weight
             if padded:
                 losses = tf.where(tf.range(tf.size(losses)) < count, losses, 0.0)
             summed = tf.reduce_sum(losses)
@@ -215,7 +216,17 @@ class Program:
             )
 
     def _evaluate(self, x: list[Any], y: Any, weight: Any) -> Any:
-        return tf.reduce_sum(self._row_losses(x, y, training=False) * weight)
+        """Sum the losses up, of each of the `parts`."""
+        present = x[-1] if self.takes_present else None
+        losses = self.loss.parts(self.outputs(x, training=False), y, present)
+        if len(losses) > len(self.parts):
+            losses = [tf.add_n(losses)]
+        return tf.reduce_sum(tf.stack(losses) * weight, axis=1)
+
+    @cached_property
+    def parts(self) -> list[list[int]]:
+        """Which weights each part has: the network, and a second one beside it."""
+        return parts_of(self.network)
 
     @cached_property
     def _optimizer_start(self) -> list[NDArray]:
@@ -246,9 +257,9 @@ class Program:
     def _draw_weights(self, seed: int) -> None:
         seeds = np.random.SeedSequence([seed, 0])
         for variable, initializer in self._initializers:
-            draw = seeds.spawn(1)[0].generate_state(1)[0]
+            number = seeds.spawn(1)[0].generate_state(1)[0]
             if initializer is not None:
-                variable.assign(_draw(initializer, variable, int(draw // 2)))
+                variable.assign(draw(initializer, variable, int(number // 2)))
 
     def adopt(self, other: Program) -> None:
         """Start as another program of the same key would: its weights, its rate."""
@@ -388,45 +399,10 @@ class _Traced:
         return call_unchecked(self.graph, tensors)
 
 
-def _initializers(network: keras.Model) -> list[tuple[Any, Any]]:
-    """Pair every weight with the initializer of the layer that made it, or None.
-
-    A layer may also say itself where its weights and those inside it start.
-    """
-    pairs, seen = [], set()
-    for layer in layers_of(network):
-        for variable, initializer in getattr(layer, "given_weights", ()):
-            seen.add(id(variable))
-            pairs.append((variable, initializer))
-    for layer in reversed(layers_of(network)):  # inner layers first
-        for variable in layer.weights:
-            if id(variable) not in seen:
-                seen.add(id(variable))
-                pairs.append((variable, _initializer(layer, variable.name)))
-    return pairs
-
-
-def _initializer(layer: Any, name: str) -> Any:
-    """Find what draws the weight of this name, or None."""
-    names = [name, name.removesuffix("_kernel")]  # recurrent_initializer of a GRU
-    if name == "kernel":
-        names.append("depthwise")  # of DepthwiseConv2D
-    found = (getattr(layer, f"{n}_initializer", None) for n in names)
-    return next((initializer for initializer in found if initializer), None)
-
-
 def _unless_given(value: NDArray, given: Any) -> NDArray:
     """Take the array that was given for a weight where training left it alone."""
     same = isinstance(given, np.ndarray) and np.array_equal(value, given)
     return given if same else value
-
-
-def _draw(initializer: Any, variable: Any, seed: int) -> Any:
-    """Draw a weight's start as its initializer would with this seed."""
-    config = initializer.get_config()
-    if "seed" in config:
-        config["seed"] = seed
-    return type(initializer).from_config(config)(variable.shape, dtype=variable.dtype)
 
 
 def _logits(output: Any, activation: str | None) -> Any:

@@ -23,6 +23,7 @@ LONGER = 3  # times as much patience before anything is learned
 class Best:
     """The weights of the epoch with the lowest validation loss.
 
+    A second network, which shares no weight with the first, has an epoch of its own.
     Patience is for what is worth waiting for: a loss that is lower by LEAST. It is
     longer while the loss is not below `learned`: what only two modalities together
     tell shows late, and all at once.
@@ -31,19 +32,37 @@ class Best:
     def __init__(self, patience: int, learned: float = math.inf):
         self.patience = patience
         self.learned = learned
-        self.loss = self.noted = math.inf
+        self.losses, self.noted = np.array([math.inf]), math.inf
         self.weights: list[NDArray] | None = None
         self.waited = 0
 
-    def stop(self, program: Program, loss: float) -> bool:
-        """Take note of an epoch; tell whether patience has run out."""
-        if loss < self.loss:
-            self.loss, self.weights = loss, program.get_weights()
+    def stop(self, program: Program, losses: NDArray) -> bool:
+        """Take note of an epoch; tell whether patience has run out.
+
+        Parameters
+        ----------
+        program : Program
+            Holds the weights of its end.
+        losses : ndarray of shape (n_parts,)
+            Mean losses of validation rows.
+
+        Returns
+        -------
+        stop : bool
+        """
+        lower = np.flatnonzero(losses < self.losses)
+        if len(lower):
+            now = program.get_weights()
+            best = list(self.weights or now)
+            for i in (i for part in lower for i in program.parts[part]):
+                best[i] = now[i]
+            self.losses, self.weights = np.minimum(losses, self.losses), best
+        loss = float(losses.sum())
         if loss < self.noted - LEAST:
             self.noted, self.waited = loss, 0
         else:
             self.waited += 1
-        longer = 1 if self.loss < self.learned else LONGER
+        longer = 1 if self.losses.sum() < self.learned else LONGER
         return self.waited >= longer * self.patience
 
 
@@ -71,6 +90,8 @@ class Progress:
         What was found in each.
     stopped : bool
         Whether early stopping or a callback has ended the training.
+    losses : ndarray of shape (n_parts,) or None
+        Mean losses of validation rows in the last epoch, if there are such rows.
     done : bool
         Whether nothing is left to do, not even at the end.
     """
@@ -86,6 +107,7 @@ class Progress:
         self.program, self.recipe, self.pace, self.best = program, recipe, pace, best
         self.epoch = 0
         self.history: History = {}
+        self.losses: NDArray | None = None
         self.stopped = self.done = False
         self._order = np.random.default_rng([recipe.seed, 2])
         self._draw = data.draw
@@ -109,18 +131,20 @@ class Progress:
         for name, value in {**logs, "learning_rate": rate}.items():
             self.history.setdefault(name, []).append(value)
 
-    def close(self, logs: dict[str, float]) -> None:
+    def close(self) -> None:
         """End the epoch, after those who listen were told."""
         self.epoch += 1
-        stop = self.best is not None and self.best.stop(self.program, logs["val_loss"])
-        self.stopped = stop or bool(self.program.model.stop_training)
+        stop = bool(self.program.model.stop_training)
+        if self.best is not None and self.losses is not None:
+            stop = self.best.stop(self.program, self.losses) or stop
+        self.stopped = stop
         if self.recipe.workers is not None:  # a callback may stop one of them
-            self.stopped = self.recipe.workers.mean(float(self.stopped)) > 0
+            self.stopped = bool(self.recipe.workers.mean(self.stopped) > 0)
 
     def state(self) -> dict[str, Any]:
         """Copy what it takes to go on: plain values, arrays, lists and dicts."""
         best = self.best and {
-            "loss": self.best.loss,
+            "losses": self.best.losses.tolist(),
             "noted": self.best.noted,
             "waited": self.best.waited,
             "weights": self.best.weights
@@ -158,6 +182,7 @@ class Progress:
         self._order.bit_generator.state = state["order"]
         if self.best is not None:
             found = state["best"]
-            self.best.loss, self.best.noted = found["loss"], found["noted"]
-            self.best.waited, weights = found["waited"], found["weights"]
+            self.best.losses = np.array(found["losses"])
+            self.best.noted, self.best.waited = found["noted"], found["waited"]
+            weights = found["weights"]
             self.best.weights = weights and self.program.with_given(weights)

@@ -72,10 +72,13 @@ def test_auxiliary_losses_count_the_rows_that_have_the_modality():
 def test_rows_that_lack_modalities_count_less():
     y, lacking = [[2], [0]], [tf.constant(-Z), tf.constant(2 * Z)]
     plain = Loss("multiclass", (4,))
-    expected = values(plain, y) + LACKING * (
-        values(plain, y, -Z) + values(plain, y, 2 * Z)
-    )
-    np.testing.assert_allclose(values(plain, y, lacking=lacking), expected, rtol=1e-6)
+    first = values(plain, y) + LACKING * values(plain, y, -Z)
+    second = values(plain, y, 3 * Z) + LACKING * values(plain, y, 2 * Z)
+    outputs = {"logits": Z, "aside": 3 * Z, "lacking": lacking}
+    parts = plain.parts(outputs, tf.constant(y, tf.float32), None)
+    np.testing.assert_allclose(parts, [first, second], rtol=1e-6)
+    found = plain(outputs, tf.constant(y, tf.float32), None)
+    np.testing.assert_allclose(found, first + second, rtol=1e-6)
     apart = Loss("multiclass", (4,), auxiliary=1.0, fused=False)
     own = [tf.constant(Z), tf.constant(Z)]
     found = values(apart, y, unimodal=own, lacking=lacking, present=tf.ones((2, 2)))

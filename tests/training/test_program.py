@@ -53,43 +53,6 @@ def test_each_process_drops_out_for_itself(build):
     assert len({tuple(seed) for seed in seeds}) == 3
 
 
-class Offset(keras.layers.Layer):
-    """A weight without an initializer that anybody could ask for."""
-
-    def build(self, shape):
-        self.offset = self.add_weight(shape=(shape[-1],), name="offset")
-
-    def call(self, x):
-        return x + self.offset
-
-
-def test_a_weight_without_initializer_makes_a_program_not_redrawable(build):
-    x = keras.Input((4,))
-    y = Offset()(x)
-    network = keras.Model([x], {"logits": y, "embedding": y})
-    loss = training.Loss("multiclass", (4,))
-    sgd = training.make_optimizer("sgd", 0.1)
-    assert not training.Program(network, loss, sgd, takes_present=False).redrawable
-    assert build().redrawable
-
-
-@pytest.mark.parametrize("name", ["GRU", "LSTM", "SimpleRNN"])
-def test_recurrent_weights_are_drawn_by_the_names_of_keras(name):
-    x = keras.Input((3, 2))
-    y = getattr(keras.layers, name)(4)(x)
-    network = keras.Model([x], {"logits": y, "embedding": y})
-    loss = training.Loss("multiclass", (4,))
-    sgd = training.make_optimizer("sgd", 0.1)
-    program = training.Program(network, loss, sgd, takes_present=False)
-    assert program.redrawable
-    program.initialise(1)
-    recurrent = program.get_weights()[1]
-    program.initialise(2)
-    assert not np.allclose(recurrent, program.get_weights()[1])
-    square = recurrent.T @ recurrent if name == "SimpleRNN" else recurrent @ recurrent.T
-    np.testing.assert_allclose(square, np.eye(4), atol=1e-5)  # orthogonal
-
-
 def test_weights_of_another_shape_are_refused(build):
     program = build()
     wrong = [np.zeros((*w.shape, 2), w.dtype) for w in program.get_weights()]
@@ -154,22 +117,6 @@ def test_a_networks_output_is_turned_back_into_logits(activation, logits):
     (found,) = training.predict(program, [np.array(logits, np.float32)])
     shift = 0 if activation == "sigmoid" else found[0, 0] - logits[0][0]
     np.testing.assert_allclose(found - shift, logits, atol=1e-4)
-
-
-def test_filters_of_a_depthwise_convolution_are_drawn_anew():
-    x = keras.Input((4, 4, 2))
-    hidden = keras.layers.Flatten()(keras.layers.DepthwiseConv2D(3)(x))
-    outputs = {"logits": keras.layers.Dense(3)(hidden), "embedding": hidden}
-    program = training.Program(
-        keras.Model(x, outputs),
-        training.Loss("multiclass", (3,)),
-        training.make_optimizer("sgd", 0.1),
-        takes_present=False,
-    )
-    assert program.redrawable
-    before = program.get_weights()[0]
-    program.initialise(1)
-    assert (program.get_weights()[0] != before).all()
 
 
 def test_weights_that_stay_as_a_layer_gave_them_are_not_copied():

@@ -163,7 +163,7 @@ def test_a_state_is_plain_values_and_arrays(build, data, recipe):
     program.initialise(0)
     best = Best(patience=2)
     progress = Progress(program, data, recipe, Pace(program, recipe), best)
-    best.stop(program, 1.0)
+    best.stop(program, np.array([1.0]))
     state = progress.state()
     arrays = []
     assert json.dumps(_stage._packed(state, arrays))
@@ -187,18 +187,84 @@ def test_weights_that_were_given_are_left_out_until_they_change(build):
     np.testing.assert_array_equal(kernel, value)
 
 
+def stops_after(best, program, losses):
+    """How many epochs of these losses it takes until patience has run out."""
+    stops = [best.stop(program, np.atleast_1d(loss)) for loss in losses]
+    assert stops == [False] * (len(losses) - 1) + [True]
+    return len(stops)
+
+
 def test_patience_is_not_for_gains_that_nobody_would_see(build):
-    program = build()
-    best = Best(patience=2)
-    losses = [1.0, 0.9995, 0.9985, 0.9980, 0.9979]
-    assert [best.stop(program, loss) for loss in losses] == [False] * 4 + [True]
-    assert best.loss == losses[-1]
+    best, losses = Best(patience=2), [1.0, 0.9995, 0.9985, 0.9980, 0.9979]
+    assert stops_after(best, build(), losses) == 5
+    assert best.losses == losses[-1]
 
 
 def test_patience_is_longer_before_anything_is_learned(build):
     program = build()
-    best = Best(patience=2, learned=0.9)
-    assert [best.stop(program, 1.0) for _ in range(7)] == [False] * 6 + [True]
-    best = Best(patience=2, learned=0.9)
+    assert stops_after(Best(patience=2, learned=0.9), program, [1.0] * 7) == 7
     losses = [1.0, 1.1, 1.1, 1.1, 0.8, 0.9, 0.9]
-    assert [best.stop(program, loss) for loss in losses] == [False] * 6 + [True]
+    assert stops_after(Best(patience=2, learned=0.9), program, losses) == 7
+
+
+@pytest.fixture
+def beside():
+    """A network and a second one beside it, of one layer each."""
+    x, present = keras.Input((4,)), keras.Input((2,))
+    first = keras.layers.Dense(3)(x)
+    second = keras.layers.Dense(3, name="aside")(x)
+    outputs = {"logits": first, "aside": second, "embedding": x}
+    network = keras.Model([x, present], outputs)
+    loss = training.Loss("multiclass", (3,))
+    return training.Program(network, loss, training.make_optimizer("adamw", 0.1))
+
+
+class Parts(keras.callbacks.Callback):
+    """Keep the losses of all parts, and the weights, of each epoch."""
+
+    def __init__(self, program, data):
+        super().__init__()
+        self.program, self.data = program, data
+        self.losses, self.weights = [], []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.losses.append(training.evaluate(self.program, self.data))
+        self.weights.append(self.program.get_weights())
+        assert logs["val_loss"] == pytest.approx(self.losses[-1].sum(), rel=1e-6)
+
+
+def assert_weights_of(program, part, weights, other):
+    """Check that a part has the same weights in two lists."""
+    own = program.parts[part]
+    assert len(own) == 2
+    assert_same([weights[i] for i in own], [other[i] for i in own])
+
+
+def test_a_second_network_has_a_best_epoch_of_its_own(beside, data, recipe):
+    data = dataclasses.replace(data, arrays=[*data.arrays, np.ones((50, 2), "float32")])
+    wrong = dataclasses.replace(data, y=(data.y + 1) % 3)  # learning makes it worse
+    beside.initialise(0)
+    _, bias = beside.network.get_layer("aside").weights
+    bias.assign([0.0, 10.0, 20.0])  # here it does not
+    seen, patient = Parts(beside, wrong), dataclasses.replace(recipe, patience=9)
+    training.train(beside, data, patient, validation=wrong, callbacks=[seen])
+    losses = np.array(seen.losses)
+    assert losses.argmin(axis=0).tolist() == [0, 4]
+    assert_weights_of(beside, 0, beside.get_weights(), seen.weights[0])
+    assert_weights_of(beside, 1, beside.get_weights(), seen.weights[4])
+    found = training.evaluate(beside, wrong)
+    np.testing.assert_allclose(found, losses.min(axis=0), rtol=1e-6)
+
+
+def test_the_best_epochs_are_part_of_the_state(beside, data, recipe):
+    pace, weights = Pace(beside, recipe), []
+    progress = Progress(beside, data, recipe, pace, Best(patience=2))
+    for seed, losses in enumerate([[1.0, 2.0], [2.0, 1.0], [3.0, 3.0]]):
+        beside.initialise(seed)
+        weights.append(beside.get_weights())
+        progress.best.stop(beside, np.array(losses))
+    again = Progress(beside, data, recipe, pace, Best(patience=2))
+    again.restore(progress.state())
+    assert again.best.losses.tolist() == [1.0, 1.0]
+    assert_weights_of(beside, 0, again.best.weights, weights[0])
+    assert_weights_of(beside, 1, again.best.weights, weights[1])
