@@ -8,8 +8,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skmm.layers import ModalityDropout, ModalitySwap, Parted, RowBefore, Twice
 
 
+def seeded(layer):
+    """Draw the same in every run: what is rare would fail a test now and then."""
+    layer.seed_generator.state.assign([1, 0])
+    return layer
+
+
 def test_modality_dropout_adds_rows_and_rests_in_prediction():
-    layer = ModalityDropout(0.9)
+    layer = seeded(ModalityDropout(0.9))
     present = np.ones((500, 3), np.float32)
     present[:100, 0] = 0
     assert_array_equal(layer(present, training=False), present)
@@ -21,7 +27,7 @@ def test_modality_dropout_adds_rows_and_rests_in_prediction():
 
 
 def test_modality_dropout_has_its_rate():
-    layer = ModalityDropout(0.25)
+    layer = seeded(ModalityDropout(0.25))
     present = np.ones((4000, 4), np.float32)
     kept = np.asarray(layer(present, training=True))[4000:]
     assert kept.mean() == pytest.approx(0.75, abs=0.02)
@@ -45,7 +51,7 @@ def test_a_mask_of_keras_ends_where_rows_are_twice():
 
 
 def test_a_swap_is_of_one_modality_that_the_row_has():
-    layer = ModalitySwap(0.25)
+    layer = seeded(ModalitySwap(0.25))
     present = np.ones((6000, 3), np.float32)
     present[:2000, 0] = 0
     present[:1000, 1] = 0  # one modality alone is not another row's
