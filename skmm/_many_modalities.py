@@ -313,9 +313,10 @@ class ManyModalities(NestedParams, NeuralEstimator):
 
     def _aside_fusion(self, fitted: dict[str, Any]) -> Fusion:
         """Choose what joins them, as for an estimator of these modalities alone."""
-        if self.fusion != "auto":
+        aside = self._aside(fitted)
+        if self.fusion != "auto" or not aside:
             return fitted["fusion_"]
-        return resolve("fusion", self._fusion_key(len(self._aside(fitted))))
+        return resolve("fusion", self._fusion_key(len(aside)))
 
     def _n_networks(
         self, n_samples: int, given: bool, one_epoch: bool, resume: bool

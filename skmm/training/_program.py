@@ -118,9 +118,9 @@ class Program:
     def _forward(self, x: list[Any]) -> dict[str, Any]:
         return self.outputs(x, training=False)
 
-    def _row_losses(self, x: list[Any], y: Any) -> Any:
+    def _row_losses(self, x: list[Any], y: Any, training: bool) -> list[Any]:
         present = x[-1] if self.takes_present else None
-        return self.loss(self.outputs(x, training=True), y, present)
+        return self.loss.parts(self.outputs(x, training), y, present)
 
     def steps(self, engine: str, workers: Workers | None = None) -> Any:
         """Give the function that trains; with others, a graph for a share of it."""
@@ -182,7 +182,7 @@ class Program:
         """
         x, y, weight = batch
         with tf.GradientTape() as tape:
-            losses = self._row_losses(x, y) * weight
+            losses = tf.add_n(self._row_losses(x, y, training=True)) * weight
             if padded:
                 losses = tf.where(tf.range(tf.size(losses)) < count, losses, 0.0)
             summed = tf.reduce_sum(losses)
@@ -217,8 +217,7 @@ class Program:
 
     def _evaluate(self, x: list[Any], y: Any, weight: Any) -> Any:
         """Sum the losses up, of each of the `parts`."""
-        present = x[-1] if self.takes_present else None
-        losses = self.loss.parts(self.outputs(x, training=False), y, present)
+        losses = self._row_losses(x, y, training=False)
         if len(losses) > len(self.parts):
             losses = [tf.add_n(losses)]
         return tf.reduce_sum(tf.stack(losses) * weight, axis=1)

@@ -54,8 +54,9 @@ class Best:
         if len(lower):
             now = program.get_weights()
             best = list(self.weights or now)
-            for i in (i for part in lower for i in program.parts[part]):
-                best[i] = now[i]
+            for part in lower:
+                for i in program.parts[part]:
+                    best[i] = now[i]
             self.losses, self.weights = np.minimum(losses, self.losses), best
         loss = float(losses.sum())
         if loss < self.noted - LEAST:
