@@ -34,6 +34,7 @@ from sklearn.model_selection import (
 )
 from sklearn.model_selection import cross_val_score as scored
 from sklearn.pipeline import make_pipeline
+from tensorflow.python.eager import context
 
 from skmm import (
     BaseNNClassifier,
@@ -59,6 +60,7 @@ from skmm.training import clear_pool
 RUNS = 3
 NAMES = (
     "adam",
+    "simplify",
     "sizes",
     "dropout",
     "engines",
@@ -110,6 +112,31 @@ def adam():
     fit()  # what TensorFlow loads once
     found = interleaved(one=fit, keras=as_keras)
     print(f"adam: {found['one']:.2f} s of CPU, Keras' own {found['keras']:.2f} s")
+
+
+def simplify():
+    """Time a first fit whose graphs TensorFlow simplifies once, and as it would."""
+
+    def as_it_would(config, executor):
+        return context.context().function_call_options
+
+    for kinds in (("tabular", "text"), ("tabular", "timeseries"), ("image", "audio")):
+        X, y = make_multimodal_classification(
+            64, modalities=kinds, random_state=0, return_X_y=True
+        )
+        fit = partial(_cpu_of_a_first_fit, X, y)
+
+        def twice(fit=fit):
+            with patch("skmm._compat._simplified_once", as_it_would):
+                return fit()
+
+        fit()  # what TensorFlow loads once
+        found = interleaved(once=fit, twice=twice)
+        print(
+            f"simplify: {', '.join(kinds)}: once {found['once']:.2f} s of CPU, "
+            f"twice {found['twice']:.2f} s",
+            flush=True,
+        )
 
 
 def _seconds_of_a_search(X, y):
@@ -562,7 +589,17 @@ def main():
     options = parser.parse_args()
     experiments = {
         f.__name__: f
-        for f in (adam, sizes, dropout, bins, alone, engines, limit, calibration)
+        for f in (
+            adam,
+            simplify,
+            sizes,
+            dropout,
+            bins,
+            alone,
+            engines,
+            limit,
+            calibration,
+        )
     }
     if options.data:
         experiments |= {

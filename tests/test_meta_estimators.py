@@ -94,18 +94,43 @@ def test_cross_validation_on_other_frames_gives_the_same_scores(model, mixed):
     )
 
 
-def test_one_grid_holds_every_fusion_and_another_their_parameters():
+def score_and_embed(model, X, y):
+    assert model.transform(X[:3]).shape[0] == 3
+    return model.score(X, y)
+
+
+@pytest.mark.slow
+def test_each_fusion_of_one_grid_beats_one_modality_even_given_twice():
+    pair = make_multimodal_classification(
+        900, modalities=("tabular", "text"), informative=0.6, random_state=1
+    )
+    X, y = pair.data.assign(again=pair.data["text"]), pair.target
+    classifier = MultimodalClassifier(
+        ensemble_size=1, epochs=30, learning_rate=0.005, guard=False, random_state=0
+    )
+    transformer = ModalityTransformer([*pair.modalities, ("again", "text", "again")])
+    search = GridSearchCV(
+        make_pipeline(transformer, classifier),
+        {"multimodalclassifier__fusion": available("fusion")},
+        cv=[(np.arange(300), np.arange(300, 900))],
+        scoring=score_and_embed,
+        refit=False,
+        error_score="raise",
+    )
+    found = search.fit(X, y).cv_results_
+    names = found["param_multimodalclassifier__fusion"]
+    scores = dict(zip(names, found["mean_test_score"], strict=True))
+    assert len(scores) == len(available("fusion")) >= 17
+    best = pair.bayes_score["text",]
+    assert not {name: score for name, score in scores.items() if not score > best}
+
+
+def test_one_grid_holds_fusions_and_their_own_parameters():
     X, y = make_multimodal_classification(
         30, modalities=("tabular", "text"), random_state=0, return_X_y=True
     )
     classifier = MultimodalClassifier(ensemble_size=1, epochs=1, random_state=0)
     model = make_pipeline(ModalityTransformer(), classifier)
-    every = {"multimodalclassifier__fusion": available("fusion")}
-    once = ShuffleSplit(1, random_state=0)
-    settings = {"cv": once, "refit": False, "error_score": "raise"}
-    found = GridSearchCV(model, every, **settings).fit(X, y).cv_results_
-    assert len(found["params"]) == len(available("fusion")) >= 17
-    assert np.isfinite(found["mean_test_score"]).all()
     nested = [
         {
             "multimodalclassifier__fusion": ["low_rank"],
@@ -116,8 +141,9 @@ def test_one_grid_holds_every_fusion_and_another_their_parameters():
             "multimodalclassifier__fusion__layer": ["gcn", "gat"],
         },
     ]
-    found = GridSearchCV(model, nested, **settings).fit(X, y).cv_results_
-    assert np.isfinite(found["mean_test_score"]).all()
+    once = ShuffleSplit(1, random_state=0)
+    search = GridSearchCV(model, nested, cv=once, refit=False, error_score="raise")
+    assert np.isfinite(search.fit(X, y).cv_results_["mean_test_score"]).all()
 
 
 def test_grid_search_over_fusion_and_a_modalitys_own_parameter(model, mixed):

@@ -8,7 +8,6 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-import skmm
 from skmm import (
     BaseNNClassifier,
     ModalityTransformer,
@@ -18,7 +17,6 @@ from skmm import (
 from skmm.datasets import make_multimodal_classification, make_multimodal_regression
 from skmm.exceptions import MissingModalityWarning
 
-AGAIN = ("again", "text", "again")
 KINDS = ("tabular", "text", "image", "audio", "timeseries", "vector")
 
 
@@ -74,21 +72,6 @@ def test_a_row_without_any_modality_is_predicted(six, fitted):
         p = fitted.predict_proba(empty)
     shares = [(six.target[:72] == label).mean() for label in fitted.classes_]
     assert_allclose(p, [shares] * 2, rtol=1e-5)
-
-
-@pytest.mark.parametrize("fusion", skmm.available("fusion"))
-def test_every_fusion_beats_what_one_modality_can_reach_even_given_twice(fusion):
-    pair = make_multimodal_classification(
-        1200, modalities=("tabular", "text"), informative=0.6, random_state=1
-    )
-    X, y = pair.data.assign(again=pair.data["text"]), pair.target
-    model = MultimodalClassifier(
-        fusion=fusion, ensemble_size=1, epochs=30, learning_rate=0.005, random_state=0
-    )
-    model.set_params(guard=False, modalities=[*pair.modalities, AGAIN])
-    model.fit(X[:600], y[:600])
-    assert model.score(X[600:], y[600:]) > pair.bayes_score["text",]
-    assert model.transform(X[:3]).shape[0] == 3
 
 
 @pytest.fixture(scope="module")
