@@ -431,7 +431,10 @@ def test_a_pickle_holds_weights_that_stay_once(trainable):
 
 @pytest.mark.slow
 def test_what_learns_is_searched_in_two_processes():
-    grid = {"photo__trainable": ["none", 1], "photo__units": [4, 8]}
+    grid = [
+        {"photo__trainable": ["none"], "photo__units": [4]},
+        {"photo__trainable": [1], "photo__units": [8]},
+    ]
     one = GridSearchCV(estimator(), grid, cv=2).fit(TABLE, Y)
     two = GridSearchCV(estimator(), grid, cv=2, n_jobs=2).fit(TABLE, Y)
     for key in one.cv_results_:
