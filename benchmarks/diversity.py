@@ -148,22 +148,24 @@ def times(X, y, runs):
         yield found
 
 
-def time_lines(names, runs):
-    """Yield the lines of the table of what members cost."""
-    yield markdown(("data", "what", "seconds", "ratio"))
-    yield markdown(["---"] * 4)
-    for name in names:
-        X, y = load_spoken_digits(return_X_y=True)
-        with tempfile.TemporaryDirectory() as folder:
-            if name == PHOTOGRAPHS:
-                X, y = X.iloc[:N_PHOTOGRAPHS], y.iloc[:N_PHOTOGRAPHS]
-                X = X.assign(image=as_photographs(X["image"], Path(folder)))
-            found = np.array([*times(X, y, runs)])
-        what = ("ten members", "ten pipelines, one process", "ten pipelines, each anew")
-        ratios = found / found[:, :1]
-        for label, seconds, ratio in zip(what, found.T, ratios.T, strict=True):
-            figures = (f"{np.median(seconds):.0f}", f"{np.median(ratio):.2f}")
-            yield markdown((name, label, *figures))
+def time_lines(name, runs):
+    """Make the table of what members cost, once all runs are through."""
+    X, y = load_spoken_digits(return_X_y=True)
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        if name == PHOTOGRAPHS:
+            X, y = X.iloc[:N_PHOTOGRAPHS], y.iloc[:N_PHOTOGRAPHS]
+            X = X.assign(image=as_photographs(X["image"], Path(folder)))
+        for seconds in times(X, y, runs):
+            print(f"{name}: {', '.join(f'{s:.0f}' for s in seconds)} s", flush=True)
+            found.append(seconds)
+    ratios = np.divide(found, np.array(found)[:, :1])
+    yield markdown(("what", "seconds", "ratio"))
+    yield markdown(["---"] * 3)
+    what = ("ten members", "ten pipelines, one process", "ten pipelines, each anew")
+    middle = np.median(found, axis=0), np.median(ratios, axis=0)
+    for label, seconds, ratio in zip(what, *middle, strict=True):
+        yield markdown((label, f"{seconds:.0f}", f"{ratio:.2f}"))
 
 
 def main():
@@ -173,24 +175,24 @@ def main():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--write", type=Path, help="markdown file to write")
     options = parser.parse_args()
-    lines = []
     if options.data is None:
-        names = options.only or (AS_THEY_ARE, PHOTOGRAPHS)
-        for line in time_lines(names, options.seeds):
-            lines.append(line)
-            print(line, flush=True)
-        title, what = "Time", f"Medians over {options.seeds} runs"
-    else:
-        lines = [markdown(HEADER), markdown(["---"] * len(HEADER))]
-        print(*lines, sep="\n", flush=True)
-        for name in options.only or NAMES:
-            lines.append(markdown(row(options.data / name, options.seeds)))
-            print(lines[-1], flush=True)
-        title = "Ensembles"
-        what = f"Mean ± standard deviation over {options.seeds} seeds"
-    if options.write:
-        intro = f"{what}. {setting()}."
-        write_section(options.write, title, [intro, "\n".join(lines)])
+        for name in options.only or (AS_THEY_ARE, PHOTOGRAPHS):
+            lines = [*time_lines(name, options.seeds)]
+            print(*lines, sep="\n", flush=True)
+            _write(options.write, f"Time: {name}", f"Medians of {options.seeds}", lines)
+        return
+    lines = [markdown(HEADER), markdown(["---"] * len(HEADER))]
+    print(*lines, sep="\n", flush=True)
+    for name in options.only or NAMES:
+        lines.append(markdown(row(options.data / name, options.seeds)))
+        print(lines[-1], flush=True)
+    what = f"Mean ± standard deviation over {options.seeds} seeds"
+    _write(options.write, "Ensembles", what, lines)
+
+
+def _write(path, title, what, lines):
+    if path:
+        write_section(path, title, [f"{what}. {setting()}.", "\n".join(lines)])
 
 
 if __name__ == "__main__":
