@@ -61,6 +61,7 @@ RUNS = 3
 NAMES = (
     "adam",
     "simplify",
+    "stacked",
     "sizes",
     "dropout",
     "engines",
@@ -137,6 +138,36 @@ def simplify():
             f"twice {found['twice']:.2f} s",
             flush=True,
         )
+
+
+def stacked():
+    """Time losses of several opinions as those of one on more rows, and of each.
+
+    A first fit, and 100 epochs of a network that was trained before.
+    """
+    several = ("tabular", "text", "image")
+    for kinds, n_classes in ((several[:2], 2), (several, 3)):
+        X, y = make_multimodal_classification(
+            64, modalities=kinds, n_classes=n_classes, random_state=0, return_X_y=True
+        )
+        fit = partial(_cpu_of_a_first_fit, X, y)
+        model = Classifier(ensemble_size=1, epochs=100, random_state=0)
+
+        def warm(fit=fit, model=model, X=X, y=y):
+            fit()
+            started = time.process_time()
+            model.fit(X, y)
+            return time.process_time() - started
+
+        def each(run):
+            with patch("skmm.training._losses.NARROW", 0):
+                return run()
+
+        fit()  # what TensorFlow loads once
+        for what, run in {"a first fit": fit, "100 epochs": warm}.items():
+            found = interleaved(stacked=run, each=partial(each, run))
+            shown = ", ".join(f"{name} {v:.2f} s" for name, v in found.items())
+            print(f"stacked: {', '.join(kinds)}: {what}: {shown} of CPU", flush=True)
 
 
 def _seconds_of_a_search(X, y):
@@ -592,6 +623,7 @@ def main():
         for f in (
             adam,
             simplify,
+            stacked,
             sizes,
             dropout,
             bins,

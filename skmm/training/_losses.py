@@ -12,6 +12,7 @@ __all__ = ["Loss"]
 
 
 LACKING = 0.3  # weight of rows that lack modalities beside the same rows as they are
+NARROW = 256  # logits of a row up to which opinions are laid on each other
 
 
 @dataclass(frozen=True)
@@ -87,18 +88,31 @@ class Loss:
         """
         if self.keras_loss is not None:
             return [self._keras(outputs.get("output", outputs["logits"]), y)]
-        losses = []
+        fused, lacking, heads = [], [], []
         if self.fused:
-            said = [outputs[k] for k in ("logits", "aside") if k in outputs]
-            losses = [self._one(logits, y) for logits in said]
-            for k, logits in enumerate(outputs.get("lacking", [])):
-                losses[k] += LACKING * self._one(logits, y)
-        unimodal = outputs.get("unimodal", [])
-        if self.auxiliary and len(unimodal) > 1:
-            own = [self._one(z, y) * present[:, m] for m, z in enumerate(unimodal)]
-            heads = self.auxiliary * tf.add_n(own) / len(own)
-            losses[:1] = [tf.add_n([*losses[:1], heads])]
+            fused = [outputs[k] for k in ("logits", "aside") if k in outputs]
+            lacking = outputs.get("lacking", [])
+        if self.auxiliary and len(outputs.get("unimodal", [])) > 1:
+            heads = outputs["unimodal"]
+        each = iter(self._each([*fused, *lacking, *heads], y))
+        losses = [next(each) for _ in fused]
+        for k, _ in enumerate(lacking):
+            losses[k] += LACKING * next(each)
+        if heads:
+            own = [loss * present[:, m] for m, loss in enumerate(each)]
+            part = self.auxiliary * tf.add_n(own) / len(own)
+            losses[:1] = [tf.add_n([*losses[:1], part])]
         return losses
+
+    def _each(self, opinions: list[Any], y: Any) -> list[Any]:
+        """Compute the losses of several opinions, narrow ones as one on more rows.
+
+        For each by itself TensorFlow would trace, and start, operations of their own.
+        """
+        n = len(opinions)
+        if opinions[0].shape[-1] > NARROW:  # the copy would take longer
+            return [self._one(logits, y) for logits in opinions]
+        return tf.split(self._one(tf.concat(opinions, 0), tf.tile(y, [n, 1])), n)
 
     def _one(self, logits: Any, y: Any) -> Any:
         if self.kind == "squared":

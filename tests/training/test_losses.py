@@ -90,6 +90,28 @@ class OwnCrossentropy(keras.losses.CategoricalCrossentropy):
 
 
 @pytest.mark.parametrize(
+    ("loss", "y"),
+    [
+        (Loss("multiclass", (4,), 0.2), [[2], [0]]),
+        (Loss("multilabel", (1,) * 4, 0.2), [[1, 0, 1, 0], [0, 0, 1, 1]]),
+        (Loss("multioutput", (2, 2), 0.2), [[1, 0], [0, 1]]),
+        (Loss("squared", (1,) * 4, 0.2), [[1, 0, 1, 0], [0, 0, 1, 1]]),
+        (Loss("squared", (1,) * 4, 0.2, fused=False), [[1, 0, 1, 0], [0, 0, 1, 1]]),
+    ],
+)
+def test_wide_opinions_have_the_losses_of_narrow_ones(loss, y, monkeypatch):
+    outputs = {
+        "aside": tf.constant(Z + 1),
+        "lacking": [tf.constant(Z * 2), tf.constant(Z / 3)],
+        "unimodal": [tf.constant(-Z), tf.constant(Z[::-1].copy())],
+        "present": tf.constant([[1.0, 0.0], [1.0, 1.0]]),
+    }
+    found = values(loss, y, **dict(outputs))
+    monkeypatch.setattr("skmm.training._losses.NARROW", 0)
+    np.testing.assert_allclose(values(loss, y, **outputs), found, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
     "loss",
     [
         "sparse_categorical_crossentropy",
