@@ -13,13 +13,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from skmm._compat import (
-    call_unchecked,
     layers_of,
     logits_of,
     seed_state_of,
     without_tracing_warning,
 )
 from skmm.layers import TokenEmbedding
+from skmm.training._call import call_unchecked
 from skmm.training._distribution import Workers
 from skmm.training._losses import Loss
 from skmm.training._optimizers import LAZY_ROWS, own_rate, update
