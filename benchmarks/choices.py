@@ -115,59 +115,69 @@ def adam():
     print(f"adam: {found['one']:.2f} s of CPU, Keras' own {found['keras']:.2f} s")
 
 
+def _patched(target, value, run):
+    with patch(target, value):
+        return run()
+
+
+def _as_part(label, run, target, value):
+    """Print what a run takes as part of what it takes with another value patched in.
+
+    Median and quartiles of nine pairs, as single runs differ by more than is gained.
+    """
+    run()  # what TensorFlow loads once
+    pairs = []
+    for _ in range(9):
+        clear_pool()
+        first = run()
+        clear_pool()
+        pairs.append((first, _patched(target, value, run)))
+    ours, others = np.median(pairs, axis=0)
+    low, middle, high = np.percentile([a / b for a, b in pairs], [25, 50, 75])
+    print(
+        f"{label}: {ours:.2f} s of CPU, {others:.2f} without, ratio {middle:.2f} "
+        f"({low:.2f} to {high:.2f})",
+        flush=True,
+    )
+
+
+def _few_rows():
+    """Yield what modalities are called, rows and classes, of two and of three."""
+    several = ("tabular", "text", "image")
+    for kinds, n_classes in ((several[:2], 2), (several, 3)):
+        X, y = make_multimodal_classification(
+            64, modalities=kinds, n_classes=n_classes, random_state=0, return_X_y=True
+        )
+        yield ", ".join(kinds), X, y
+
+
 def simplify():
     """Time a first fit whose graphs TensorFlow simplifies once, and as it would."""
 
     def as_it_would(config, executor):
         return context.context().function_call_options
 
-    for kinds in (("tabular", "text"), ("tabular", "timeseries"), ("image", "audio")):
-        X, y = make_multimodal_classification(
-            64, modalities=kinds, random_state=0, return_X_y=True
-        )
-        fit = partial(_cpu_of_a_first_fit, X, y)
+    for kinds, X, y in _few_rows():
+        run = partial(_cpu_of_a_first_fit, X, y)
+        target = "skmm.training._call._simplified_once"
+        _as_part(f"simplify: {kinds}: a first fit", run, target, as_it_would)
 
-        def twice(fit=fit):
-            with patch("skmm.training._call._simplified_once", as_it_would):
-                return fit()
 
-        fit()  # what TensorFlow loads once
-        found = interleaved(once=fit, twice=twice)
-        print(
-            f"simplify: {', '.join(kinds)}: once {found['once']:.2f} s of CPU, "
-            f"twice {found['twice']:.2f} s",
-            flush=True,
-        )
+def _cpu_of_epochs(X, y):
+    """Seconds of 100 epochs of a network that was trained before."""
+    _cpu_of_a_first_fit(X, y)
+    started = time.process_time()
+    Classifier(ensemble_size=1, epochs=100, random_state=0).fit(X, y)
+    return time.process_time() - started
 
 
 def stacked():
-    """Time losses of several opinions as those of one on more rows, and of each.
-
-    A first fit, and 100 epochs of a network that was trained before.
-    """
-    several = ("tabular", "text", "image")
-    for kinds, n_classes in ((several[:2], 2), (several, 3)):
-        X, y = make_multimodal_classification(
-            64, modalities=kinds, n_classes=n_classes, random_state=0, return_X_y=True
-        )
-        fit = partial(_cpu_of_a_first_fit, X, y)
-        model = Classifier(ensemble_size=1, epochs=100, random_state=0)
-
-        def warm(fit=fit, model=model, X=X, y=y):
-            fit()
-            started = time.process_time()
-            model.fit(X, y)
-            return time.process_time() - started
-
-        def each(run):
-            with patch("skmm.training._losses.NARROW", 0):
-                return run()
-
-        fit()  # what TensorFlow loads once
-        for what, run in {"a first fit": fit, "100 epochs": warm}.items():
-            found = interleaved(stacked=run, each=partial(each, run))
-            shown = ", ".join(f"{name} {v:.2f} s" for name, v in found.items())
-            print(f"stacked: {', '.join(kinds)}: {what}: {shown} of CPU", flush=True)
+    """Time losses of several opinions as those of one on more rows, and of each."""
+    runs = {"a first fit": _cpu_of_a_first_fit, "100 epochs": _cpu_of_epochs}
+    for kinds, X, y in _few_rows():
+        for what, seconds in runs.items():
+            run, target = partial(seconds, X, y), "skmm.training._losses.NARROW"
+            _as_part(f"stacked: {kinds}: {what}", run, target, 0)
 
 
 def _seconds_of_a_search(X, y):
@@ -192,11 +202,7 @@ def sizes():
         for t in X["text"]
     ]
     search = partial(_seconds_of_a_search, X, y)
-
-    def exact():
-        with patch("skmm._neural.roomy", lambda spec: spec):
-            return search()
-
+    exact = partial(_patched, "skmm._neural.roomy", lambda spec: spec, search)
     search()
     found = interleaved(rounded=search, exact=exact)
     print(f"sizes: rounded {found['rounded']:.1f} s, exact {found['exact']:.1f} s")

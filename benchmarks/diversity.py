@@ -159,13 +159,18 @@ def time_lines(name, runs):
         for seconds in times(X, y, runs):
             print(f"{name}: {', '.join(f'{s:.0f}' for s in seconds)} s", flush=True)
             found.append(seconds)
-    ratios = np.divide(found, np.array(found)[:, :1])
+    found = np.array(found)
     yield markdown(("what", "seconds", "ratio"))
     yield markdown(["---"] * 3)
     what = ("ten members", "ten pipelines, one process", "ten pipelines, each anew")
-    middle = np.median(found, axis=0), np.median(ratios, axis=0)
+    middle = np.median(found, axis=0), np.median(found / found[:, :1], axis=0)
     for label, seconds, ratio in zip(what, *middle, strict=True):
         yield markdown((label, f"{seconds:.0f}", f"{ratio:.2f}"))
+
+
+def _write(path, title, what, lines):
+    if path:
+        write_section(path, title, [f"{what}. {setting()}.", "\n".join(lines)])
 
 
 def main():
@@ -176,10 +181,11 @@ def main():
     parser.add_argument("--write", type=Path, help="markdown file to write")
     options = parser.parse_args()
     if options.data is None:
+        what = f"Medians of {options.seeds} turns"
         for name in options.only or (AS_THEY_ARE, PHOTOGRAPHS):
             lines = [*time_lines(name, options.seeds)]
             print(*lines, sep="\n", flush=True)
-            _write(options.write, f"Time: {name}", f"Medians of {options.seeds}", lines)
+            _write(options.write, f"Time: {name}", what, lines)
         return
     lines = [markdown(HEADER), markdown(["---"] * len(HEADER))]
     print(*lines, sep="\n", flush=True)
@@ -188,11 +194,6 @@ def main():
         print(lines[-1], flush=True)
     what = f"Mean ± standard deviation over {options.seeds} seeds"
     _write(options.write, "Ensembles", what, lines)
-
-
-def _write(path, title, what, lines):
-    if path:
-        write_section(path, title, [f"{what}. {setting()}.", "\n".join(lines)])
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ __all__ = ["Loss"]
 
 
 LACKING = 0.3  # weight of rows that lack modalities beside the same rows as they are
-NARROW = 256  # logits of a row up to which opinions are laid on each other
+NARROW = 256  # logits of a row up to which all opinions are copied into one array
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,14 @@ class Loss:
         """
         if self.keras_loss is not None:
             return [self._keras(outputs.get("output", outputs["logits"]), y)]
-        fused, lacking, heads = [], [], []
+        said, lacking, heads = [], [], []
         if self.fused:
-            fused = [outputs[k] for k in ("logits", "aside") if k in outputs]
+            said = [outputs[k] for k in ("logits", "aside") if k in outputs]
             lacking = outputs.get("lacking", [])
         if self.auxiliary and len(outputs.get("unimodal", [])) > 1:
             heads = outputs["unimodal"]
-        each = iter(self._each([*fused, *lacking, *heads], y))
-        losses = [next(each) for _ in fused]
+        each = iter(self._each([*said, *lacking, *heads], y))
+        losses = [next(each) for _ in said]
         for k, _ in enumerate(lacking):
             losses[k] += LACKING * next(each)
         if heads:
@@ -110,7 +110,7 @@ class Loss:
         For each by itself TensorFlow would trace, and start, operations of their own.
         """
         n = len(opinions)
-        if opinions[0].shape[-1] > NARROW:  # the copy would take longer
+        if opinions[0].shape[-1] > NARROW:  # the copy would be large
             return [self._one(logits, y) for logits in opinions]
         return tf.split(self._one(tf.concat(opinions, 0), tf.tile(y, [n, 1])), n)
 
