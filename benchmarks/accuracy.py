@@ -320,7 +320,8 @@ def main():
         parser.error(f"no dataset {only or ''} in {options.data}")
 
     published = references(options.data)
-    table = _rows_of(options.write) if options.write and only else {}
+    old = read_rows(options.write, "Accuracy", HEADER) if options.write and only else []
+    table = {(cells[0], cells[2]): line for cells, line in old}
     print(*_lines({}), sep="\n", flush=True)
     intro = (
         f"{setting()}; mean ± standard deviation over {options.seeds} seeds, single "
@@ -350,16 +351,15 @@ def _lines(table):
     return head + [table[key] for key in sorted(table)]
 
 
-def _rows_of(path):
-    """Read the rows that are in the file: by dataset and metric."""
+def read_rows(path, title, header):
+    """Cells and line of each row of the table that is in a section."""
     page = path.read_text(encoding="utf-8") if path.exists() else ""
-    section = page.partition("# Accuracy\n")[2].partition(END)[0]
+    section = page.partition(f"# {title}\n")[2].partition(END)[0]
     lines = [line for line in section.splitlines() if line.startswith("| ")]
     cells = [[c.strip() for c in line.strip("| ").split(" | ")] for line in lines]
-    if cells and tuple(cells[0]) != HEADER:
-        sys.exit(f"{path} has other columns: write it whole once, without --only")
-    old = zip(cells[2:], lines[2:], strict=True)  # behind the header
-    return {(c[0], c[2]): line for c, line in old}
+    if cells and tuple(cells[0]) != header:
+        sys.exit(f"{path} has other columns: write all rows of {title} once")
+    return list(zip(cells[2:], lines[2:], strict=True))  # behind the header
 
 
 if __name__ == "__main__":

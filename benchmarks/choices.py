@@ -3,7 +3,7 @@
     python benchmarks/choices.py [--only NAME] [--data FOLDER]
 
 `text`, `bag`, `audio`, `pictures`, `networks`, `heads`, `aside`, `fusions`, `swap`,
-`absence`, `series`, `moment` and `waves` read the datasets of FOLDER as
+`absence`, `words`, `series`, `moment` and `waves` read the datasets of FOLDER as
 benchmarks/accuracy.py does, or the one that FOLDER is, and are left out without it; the
 others need nothing.
 Alternatives run interleaved in one process; figures are medians over the runs, or mean
@@ -74,6 +74,7 @@ NAMES = (
     "networks",
     "heads",
     "aside",
+    "words",
     "series",
     "moment",
     "waves",
@@ -356,26 +357,30 @@ def _print_scores(label, task, columns, **settings):
     )
 
 
-def _compared(name, data, variants, kind=None):
+def _compared(name, data, variants, kind=None, beside=False):
     """Print what settings of the default estimator reach: three seeds, paired.
 
-    On every dataset that has a modality of this kind; on that modality's columns alone
-    where it is asked for.
+    On every dataset; or on those that have a modality of this kind, on its columns
+    alone or `beside` the others. An encoder or a modality is set for this kind.
     """
     folders = sorted(path.parent for path in data.glob("*/meta.json"))
     for folder in folders or [data]:
         task = next(tasks(folder))
         inferred = infer_modalities(task.X)
         columns = list(task.X.columns)
+        own = columns
         if kind is not None:
-            columns = list(inferred.index[inferred["modality"] == kind])
+            own = list(inferred.index[inferred["modality"] == kind])
+            columns = columns if beside and own else own
         for variant, settings in variants.items() if columns else ():
             if "encoder" in settings:
-                names = inferred["name"][columns].unique()
+                names = inferred["name"][own].unique()
                 settings = {"encoders": [(n, settings["encoder"]) for n in names]}
             if "modality" in settings:
-                named = zip(inferred["name"][columns], columns, strict=True)
-                triples = [(name, settings["modality"], c) for name, c in named]
+                kinds = inferred["modality"].to_dict()
+                kinds |= dict.fromkeys(own, settings["modality"])
+                groups = inferred.loc[columns].groupby("name", sort=False).groups
+                triples = [(n, kinds[m[0]], list(m)) for n, m in groups.items()]
                 settings = {"modalities": triples}
             label = f"{name}: {folder.name}: {variant}"
             _print_scores(label, task, columns, **settings)
@@ -428,6 +433,19 @@ def aside(data):
     _compared("aside", data, variants)
     with patch("skmm._many_modalities.ManyModalities._aside", return_value=[]):
         _compared("aside", data, {"without": {}})
+
+
+def words(data):
+    """Score encoders and settings of texts beside the other modalities."""
+    variants = {
+        "default": {},
+        "dropout .3": {"encoder": EmbeddingBagEncoder(dropout=0.3)},
+        "128 units": {"encoder": EmbeddingBagEncoder(128, 128)},
+        "characters": {"modality": TextModality(char_range=(3, 5))},
+        "half the learning rate": {"learning_rate": 0.001},
+        "text_cnn": {"encoder": "text_cnn"},
+    }
+    _compared("words", data, variants, "text", beside=True)
 
 
 def series(data):
@@ -648,6 +666,7 @@ def main():
             "networks": partial(networks, options.data),
             "heads": partial(heads, options.data),
             "aside": partial(aside, options.data),
+            "words": partial(words, options.data),
             "series": partial(series, options.data),
             "moment": partial(moment, options.data),
             "waves": partial(waves, options.data),

@@ -1,11 +1,12 @@
 """Every fusion, on data that are clean, noised and missing, and on a pure interaction.
 
-    python benchmarks/fusion.py [--data FOLDER] [--only NAME ...] [--fusions NAME ...]
+    python benchmarks/fusion.py [--data FOLDER] [--only NAME ...] [--rows NAME ...]
                                 [--seeds 3] [--write docs/fusion.md]
 
 `spoken digits` and `interaction` need nothing; the other datasets are read from FOLDER
 as benchmarks/accuracy.py reads them, and fitted on the rows of its first split, drawn
-where there are more than 5,000: each dataset takes 70 fits.
+where there are more than 2,000: each dataset takes 70 fits. `--write` puts each row
+into its table as it comes; with `--rows`, the others stay.
 
 Each fit is one network with the fusion's defaults, whose own decision is scored
 (`ensemble_size=1, guard=False`): a fusion cannot hide behind the heads of its
@@ -28,10 +29,19 @@ asked without modality dropout and swaps, which take the little that there is aw
 import argparse
 import time
 import warnings
+from datetime import date
 from pathlib import Path
 
 import numpy as np
-from accuracy import SCORERS, _figure, markdown, setting, tasks, write_section
+from accuracy import (
+    SCORERS,
+    _figure,
+    markdown,
+    read_rows,
+    setting,
+    tasks,
+    write_section,
+)
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GroupKFold, train_test_split
 
@@ -43,8 +53,8 @@ from skmm.exceptions import FusionWarning, MissingModalityWarning
 FROM_FOLDER = ("avmnist", "fashion_products", "covid_cxr")
 DIGITS, PAIRS = "spoken digits", "interaction"
 CONDITIONS = ("clean", "noised", "30 % missing", "60 % missing")
-HEADER = ("fusion", "family", *CONDITIONS, "weights", "seconds a fit")
-MOST_ROWS = 5000  # that are fitted on
+HEADER = ("fusion", "family", *CONDITIONS, "weights", "seconds a fit", "measured")
+MOST_ROWS = 2000  # that are fitted on
 SHARES = {"30 % missing": 0.3, "60 % missing": 0.6}
 
 
@@ -120,7 +130,7 @@ def encoded(X, y, train, test):
     return frame, y.iloc[train], transformer.transform(X_test), y.iloc[test]
 
 
-def variants(fusions, names, pure):
+def variants(names, pure):
     """Name -> family, parameters and modalities of what is compared."""
     one = {"ensemble_size": 1, "guard": False}
     quiet = {"modality_dropout": 0.0, "modality_swap": 0.0} if pure else {}
@@ -130,33 +140,30 @@ def variants(fusions, names, pure):
             {"fusion": key, **one, **quiet},
             None,
         )
-        for key in fusions
+        for key in available("fusion")
     }
     if pure:
-        for key in sorted({"gated", "attention"} & set(fusions)):
+        for key in ("gated", "attention"):
             found[f"{key}, with dropout and swaps"] = ("", {"fusion": key, **one}, None)
         found["as it comes"] = ("", {}, None)
-    elif set(fusions) >= {"concat", "gated"}:
+    else:
         for key in ("concat", "gated"):
             without = {"fusion": key, "modality_dropout": 0.0, **one}
             found[f"{key}, no modality dropout"] = ("", without, None)
         found["as it comes"] = ("", {}, None)
-        found["as it comes, no modality dropout"] = (
-            "",
-            {"modality_dropout": 0.0},
-            None,
-        )
+        without = {"modality_dropout": 0.0}
+        found["as it comes, no modality dropout"] = ("", without, None)
     for name in names:
         found[f"{name} alone"] = ("", one, [name])
     return found
 
 
-def compare(data, fusions, seeds, pure):
-    """Yield a row of figures for each fusion."""
+def compare(data, compared, seeds):
+    """Yield the cells of each row."""
     train, y_train, test, y_test, metric = data
     scorer = get_scorer(metric)
     frames = conditions(test)
-    for name, (family, settings, only) in variants(fusions, train.names, pure).items():
+    for name, (family, settings, only) in compared.items():
         scores, seconds = [], []
         for seed in range(seeds):
             model = MultimodalClassifier(random_state=seed, **settings)
@@ -170,14 +177,15 @@ def compare(data, fusions, seeds, pure):
         cells = _figure(scores).split(" / ")
         cells += [""] * (len(CONDITIONS) - len(cells))
         n_weights = f"{model.network_.count_params():,}"
-        yield [name, family, *cells, n_weights, f"{np.median(seconds):.0f}"]
+        spent = f"{np.median(seconds):.0f}"
+        yield [name, family, *cells, n_weights, spent, str(date.today())]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path)
     parser.add_argument("--only", nargs="+", help="names of datasets")
-    parser.add_argument("--fusions", nargs="+", default=available("fusion"))
+    parser.add_argument("--rows", nargs="+", help="names of rows of the table")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--write", type=Path, help="markdown file to write")
     options = parser.parse_args()
@@ -190,17 +198,28 @@ def main():
         if options.only and name not in options.only:
             continue
         data = read()
-        lines = [markdown(HEADER), markdown(["---"] * len(HEADER))]
-        print(f"\n{name}, {data[-1]}\n", *lines, sep="\n", flush=True)
-        for row in compare(data, options.fusions, options.seeds, name == PAIRS):
-            lines.append(markdown(row))
-            print(lines[-1], flush=True)
-        if options.write:
-            intro = (
-                f"{data[-1]}, mean ± standard deviation over {options.seeds} seeds, "
-                f"{len(data[1])} rows trained on, {len(data[3])} scored. {setting()}."
-            )
-            write_section(options.write, name, [intro, "\n".join(lines)])
+        everything = variants(data[0].names, name == PAIRS)
+        compared = {
+            key: variant
+            for key, variant in everything.items()
+            if options.rows is None or key in options.rows
+        }
+        if not compared:
+            parser.error(f"no such rows of {name}: there are {', '.join(everything)}")
+        old = options.write and options.rows and read_rows(options.write, name, HEADER)
+        table = {cells[0]: line for cells, line in old or ()}
+        head = [markdown(HEADER), markdown(["---"] * len(HEADER))]
+        intro = (
+            f"{data[-1]}, mean ± standard deviation over {options.seeds} seeds, "
+            f"{len(data[1])} rows trained on, {len(data[3])} scored. {setting()}."
+        )
+        print(f"\n{name}, {data[-1]}\n", *head, sep="\n", flush=True)
+        for row in compare(data, compared, options.seeds):
+            table[row[0]] = markdown(row)
+            print(table[row[0]], flush=True)
+            if options.write:
+                lines = [*head, *(table[key] for key in everything if key in table)]
+                write_section(options.write, name, [intro, "\n".join(lines)])
 
 
 if __name__ == "__main__":
