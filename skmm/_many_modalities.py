@@ -49,6 +49,7 @@ class ManyModalities(NestedParams, NeuralEstimator):
     """Read a dataframe, and build encoders, fusion and head for it."""
 
     fusion: Any
+    _reads_frames: bool = False
     _named_params: ClassVar[dict[str, str]] = {
         "modalities": "modality",
         "encoders": "encoder",
@@ -71,10 +72,20 @@ class ManyModalities(NestedParams, NeuralEstimator):
     }
 
     def _check_table(self, X: Any, reset: bool) -> Any:
-        if not isinstance(X, ModalityFrame):
-            X = to_pandas(from_keras(X), estimator=self)
-        elif not reset:  # its specs are compared later, and say more than its width
+        is_frame = isinstance(X, ModalityFrame)
+        if reset:
+            self._reads_frames = is_frame
+            vars(self).pop("transformer_", None)  # of an earlier fit
+        elif is_frame:  # its specs are compared later, and say more than its width
             return X
+        elif self._reads_frames:
+            raise TypeError(
+                f"{type(self).__name__} was fitted on a ModalityFrame, got a "
+                f"{type(X).__name__}: give it what the same ModalityTransformer makes "
+                "of X, or fit a Pipeline of both."
+            )
+        if not is_frame:
+            X = to_pandas(from_keras(X), estimator=self)
         return validate_data(self, X, reset=reset, skip_check_array=True)
 
     def _encode(

@@ -148,6 +148,20 @@ def test_another_frame_at_predict_time_is_refused(pair):
         model.predict(frame.select(["text"]))
 
 
+def test_a_table_is_refused_where_a_frame_was_fitted(pair):
+    X, y = pair.data, pair.target
+    frame = ModalityTransformer().fit_transform(X)
+    model = MultimodalClassifier(ensemble_size=1, epochs=1, random_state=0)
+    model.fit(X, y, X_val=X[:9], y_val=y[:9]).fit(frame, y)
+    assert not hasattr(model, "transformer_")
+    for table in (X, np.zeros((3, 2))):  # a frame has as many columns as modalities
+        with pytest.raises(TypeError, match="was fitted on a ModalityFrame, got a"):
+            model.predict(table)
+    with pytest.raises(TypeError, match="was fitted on a ModalityFrame, got a DataF"):
+        model.fit(frame, y, X_val=X[:9], y_val=y[:9])
+    assert model.fit(X, y).predict(frame[:3]).shape == (3,)
+
+
 def test_encoders_are_named_and_searched(pair):
     model = MultimodalClassifier(
         encoders=[("text", "embedding_bag")], ensemble_size=1, epochs=1
