@@ -17,11 +17,16 @@ from numpy.typing import NDArray
 from skmm._compat import seeded_build, unnamed_config
 from skmm.exceptions import ModalityError
 from skmm.frame import ModalitySpec
-from skmm.layers import ImageScaling, MaskedPooling, Observed, TokenInput
+from skmm.layers import (
+    ImageScaling,
+    MaskedPooling,
+    Observed,
+    TokenInput,
+    row_multiple,
+)
 
 __all__ = ["ADAPTED", "Snapshot", "adapt", "forward", "item_shape"]
 
-ROWS = 8  # forward calls take a multiple of it, as in training
 ADAPTED = "skmm_features"  # name of a model that `adapt` made
 IDS = ("token_ids", "input_ids", "ids", "tokens")
 MASKS = ("padding_mask", "attention_mask", "mask")
@@ -311,7 +316,8 @@ def forward(snapshot: Snapshot, items: NDArray) -> NDArray:
     features : ndarray of shape (n, d), float32
     """
     dtype, call = _compiled(snapshot)
-    padded = np.zeros((-(-len(items) // ROWS) * ROWS, *items.shape[1:]), dtype)
+    n_rows = -(-len(items) // row_multiple()) * row_multiple()
+    padded = np.zeros((n_rows, *items.shape[1:]), dtype)
     padded[: len(items)] = items
     return np.asarray(call(padded))[: len(items)]
 

@@ -37,6 +37,7 @@ from skmm.layers._relations import (
     PairLikeness,
     ProductOfExperts,
 )
+from skmm.layers._rows import row_multiple
 from skmm.layers._statistics import LocalMoments, OrientedGradients, StatisticsPooling
 from skmm.layers._summary import SeriesSummary
 
@@ -80,4 +81,5 @@ __all__ = [
     "Twice",
     "UnfoldAxis",
     "attention_block",
+    "row_multiple",
 ]

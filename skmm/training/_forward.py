@@ -10,14 +10,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from skmm._memory import aligned, is_aligned
+from skmm.layers import row_multiple
 from skmm.training._program import Program
 
 __all__ = ["chunks", "predict", "resident"]
 
 CHUNK_BYTES = 2**25  # of input rows in one forward call: bounds memory
-# Forward calls take a multiple of this many rows, so that no number is computed as a
-# remainder, which is rounded differently: a row's result would depend on its place.
-ROWS = 8
+MOST_ROWS = 1008  # in one forward call, a multiple of what `row_multiple` may be
 
 
 def chunks(
@@ -44,7 +43,7 @@ def chunks(
     rows : slice
     """
     row = max(sum(a[:1].nbytes for a in arrays), 4 * n_logits)
-    step = min(max(limit // row, 1), 1024)
+    step = min(max(limit // row, 1), MOST_ROWS)
     for start in range(0, n_samples, step):
         yield slice(start, min(start + step, n_samples))
 
@@ -77,10 +76,10 @@ def predict(
     if not len(arrays[0]):
         raise ValueError("Found array with 0 sample(s): there is nothing to predict.")
     parts: list[list[NDArray]] = [[] for _ in outputs]
-    n_logits = program.n_logits
+    n_logits, multiple = program.n_logits, row_multiple()
     for rows in chunks(arrays, len(arrays[0]), n_logits=n_logits):
         n_rows = rows.stop - rows.start
-        room = -(-n_rows // ROWS) * ROWS
+        room = -(-n_rows // multiple) * multiple
         result = program.forward([resident(a[rows], room) for a in arrays])
         for part, name in zip(parts, outputs, strict=True):
             part.append(np.asarray(result[name])[..., :n_rows, :])

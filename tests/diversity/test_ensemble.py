@@ -34,7 +34,7 @@ MODELS = [
     ("tree", DecisionTreeClassifier(max_depth=8, random_state=0)),
     ("bayes", GaussianNB()),
     ("neighbours", KNeighborsClassifier(9)),
-    ("linear", LogisticRegression(C=1e-3, max_iter=300)),
+    ("linear", LogisticRegression(C=1e-3, max_iter=3000)),
 ]
 
 
