@@ -75,7 +75,7 @@ class ManyModalities(NestedParams, NeuralEstimator):
         is_frame = isinstance(X, ModalityFrame)
         if reset:
             self._reads_frames = is_frame
-            vars(self).pop("transformer_", None)  # of an earlier fit
+            self.__dict__.pop("transformer_", None)  # of an earlier fit
         elif is_frame:  # its specs are compared later, and say more than its width
             return X
         elif self._reads_frames:
