@@ -27,7 +27,3 @@ def test_a_row_has_its_bits_in_any_multiple(name):
     for k in (1, 2, 4):
         parts = [network(part) for part in np.split(rows, 12 // k)]
         np.testing.assert_array_equal(np.concatenate(parts), whole)
-
-
-def test_it_is_a_multiple_of_what_a_vector_holds():
-    assert row_multiple() in (8, 24)
