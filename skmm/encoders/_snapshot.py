@@ -22,7 +22,7 @@ from skmm.layers import (
     MaskedPooling,
     Observed,
     TokenInput,
-    row_multiple,
+    rounded_up,
 )
 
 __all__ = ["ADAPTED", "Snapshot", "adapt", "forward", "item_shape"]
@@ -316,8 +316,7 @@ def forward(snapshot: Snapshot, items: NDArray) -> NDArray:
     features : ndarray of shape (n, d), float32
     """
     dtype, call = _compiled(snapshot)
-    n_rows = -(-len(items) // row_multiple()) * row_multiple()
-    padded = np.zeros((n_rows, *items.shape[1:]), dtype)
+    padded = np.zeros((rounded_up(len(items)), *items.shape[1:]), dtype)
     padded[: len(items)] = items
     return np.asarray(call(padded))[: len(items)]
 

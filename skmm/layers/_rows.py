@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["row_multiple"]
+__all__ = ["rounded_up", "row_multiple"]
 
 WIDE = 8  # numbers in a vector: what is left over is rounded differently
 SAFE = 24  # of these none is left over where products take 6 rows at a time
@@ -32,3 +32,19 @@ def row_multiple() -> int:
     parts = [tf.matmul(part, weights) for part in np.split(rows, SAFE // WIDE)]
     alike = np.array_equal(np.concatenate(parts), tf.matmul(rows, weights))
     return WIDE if alike else SAFE
+
+
+def rounded_up(n_rows: int) -> int:
+    """Round a number of rows up to a multiple that leaves each row its own result.
+
+    Parameters
+    ----------
+    n_rows : int
+        Number of rows.
+
+    Returns
+    -------
+    n_rows : int
+        The next multiple of `row_multiple`.
+    """
+    return -(-n_rows // row_multiple()) * row_multiple()

@@ -10,13 +10,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from skmm._memory import aligned, is_aligned
-from skmm.layers import row_multiple
+from skmm.layers import rounded_up
 from skmm.training._program import Program
 
 __all__ = ["chunks", "predict", "resident"]
 
 CHUNK_BYTES = 2**25  # of input rows in one forward call: bounds memory
-MOST_ROWS = 1008  # in one forward call, a multiple of what `row_multiple` may be
+MOST_ROWS = 1008  # in one forward call, which `rounded_up` leaves as it is
 
 
 def chunks(
@@ -76,10 +76,9 @@ def predict(
     if not len(arrays[0]):
         raise ValueError("Found array with 0 sample(s): there is nothing to predict.")
     parts: list[list[NDArray]] = [[] for _ in outputs]
-    n_logits, multiple = program.n_logits, row_multiple()
-    for rows in chunks(arrays, len(arrays[0]), n_logits=n_logits):
+    for rows in chunks(arrays, len(arrays[0]), n_logits=program.n_logits):
         n_rows = rows.stop - rows.start
-        room = -(-n_rows // multiple) * multiple
+        room = rounded_up(n_rows)
         result = program.forward([resident(a[rows], room) for a in arrays])
         for part, name in zip(parts, outputs, strict=True):
             part.append(np.asarray(result[name])[..., :n_rows, :])

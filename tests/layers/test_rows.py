@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from skmm.layers._rows import row_multiple
+from skmm.layers._rows import rounded_up, row_multiple
+from skmm.training._forward import MOST_ROWS
 
 LAYERS = {
     "dense": ((33,), [keras.layers.Dense(13, activation="elu")]),
@@ -27,3 +28,9 @@ def test_a_row_has_its_bits_in_any_multiple(name):
     for k in (1, 2, 4):
         parts = [network(part) for part in np.split(rows, 12 // k)]
         np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+def test_rounded_up_is_the_next_multiple():
+    n = row_multiple()
+    assert [rounded_up(k) for k in (1, n, n + 1)] == [n, n, 2 * n]
+    assert rounded_up(MOST_ROWS) == MOST_ROWS
