@@ -2,10 +2,10 @@
 
     python benchmarks/choices.py [--only NAME] [--data FOLDER]
 
-`text`, `bag`, `audio`, `pictures`, `networks`, `heads`, `aside`, `fusions`, `swap`,
-`absence`, `words`, `series`, `moment` and `waves` read the datasets of FOLDER as
-benchmarks/accuracy.py does, or the one that FOLDER is, and are left out without it; the
-others need nothing.
+`text`, `bag`, `audio`, `pictures`, `networks`, `ending`, `heads`, `aside`, `fusions`,
+`swap`, `absence`, `words`, `series`, `moment` and `waves` read the datasets of FOLDER
+as benchmarks/accuracy.py does, or the one that FOLDER is, and are left out without it;
+the others need nothing.
 Alternatives run interleaved in one process; figures are medians over the runs, or mean
 ± standard deviation over seeds.
 """
@@ -72,6 +72,7 @@ NAMES = (
     "audio",
     "pictures",
     "networks",
+    "ending",
     "heads",
     "aside",
     "words",
@@ -397,6 +398,23 @@ def networks(data):
     _compared("networks", data, variants)
 
 
+def ending(data):
+    """Score trainings of other patience, not cooled down, or stopped on other rows."""
+    variants = {
+        "as it comes": {},
+        "patience of 10": {"n_iter_no_change": 10},
+        "patience of 5": {"n_iter_no_change": 5},
+    }
+    _compared("ending", data, variants)
+    others = {
+        "not cooled down": ("skmm.training._recipe.Pace.cool", lambda *_: False),
+        "a fifth set apart": ("skmm._neural.MANY_ROWS", np.inf),
+        "a tenth set apart": ("skmm._neural.MANY_ROWS", 0),
+    }
+    for variant, (target, value) in others.items():
+        _patched(target, value, partial(_compared, "ending", data, {variant: {}}))
+
+
 def heads(data):
     """Score weights of the modalities' own losses; 0 trains the fused one alone."""
     _compared("heads", data, {str(w): {"aux_weight": w} for w in (0.0, 0.2, 0.5, 1.0)})
@@ -664,6 +682,7 @@ def main():
             "audio": partial(audio, options.data),
             "pictures": partial(pictures, options.data),
             "networks": partial(networks, options.data),
+            "ending": partial(ending, options.data),
             "heads": partial(heads, options.data),
             "aside": partial(aside, options.data),
             "words": partial(words, options.data),

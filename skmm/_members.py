@@ -25,6 +25,7 @@ from skmm._inputs import lay_out
 from skmm._journal import Journal
 from skmm._listeners import EpochEvents
 from skmm._network import roomy
+from skmm._splits import MANY_ROWS
 from skmm.frame import ModalityFrame, ModalitySpec
 
 __all__ = ["Course", "Members", "Split", "Unseen", "fused_opinion"]
@@ -121,7 +122,7 @@ class Members:
     weight_decay: float
     schedule: str
     early_stopping: bool | str
-    n_iter_no_change: int
+    n_iter_no_change: int | str
     time_limit: float | None
     on_nan: str
     random_state: Any
@@ -329,6 +330,9 @@ class Members:
         rate = fitted.setdefault("_rate", program.rate)
         size = int(np.clip(data.n_rows // 32, 32, 256))
         target, (y, weight) = fitted["_target"], data.targets()
+        patience, longer = self.n_iter_no_change, 3
+        if patience == "auto":
+            patience, longer = (10, 3) if data.n_given < MANY_ROWS else (5, 6)
         return training.Recipe(
             epochs=1 if one_epoch else self.epochs,
             batch_size=size if self.batch_size == "auto" else int(self.batch_size),
@@ -336,8 +340,9 @@ class Members:
             schedule="constant" if one_epoch or rate else self.schedule,
             weight_decay=self.weight_decay,
             seed=seed,
-            patience=None if self.early_stopping is False else self.n_iter_no_change,
+            patience=None if self.early_stopping is False else int(patience),
             constant=target.prior(target.sums(y, weight) / weight.sum()),
+            longer=longer,
             verbose=int(self.verbose),
             rolls_back=self.on_nan == "rollback",
         )

@@ -38,7 +38,7 @@ from skmm._inputs import check_specs, prepare
 from skmm._journal import Journal
 from skmm._listeners import EpochEvents
 from skmm._members import Course, Members, Split, Unseen, fused_opinion
-from skmm._splits import deal, set_apart
+from skmm._splits import MANY_ROWS, deal, set_apart
 from skmm._targets import ClassTarget, NumberTarget
 from skmm.encoders._base import Encoder
 from skmm.frame import ModalityFrame
@@ -46,7 +46,6 @@ from skmm.frame import ModalityFrame
 __all__ = ["NeuralEstimator"]
 
 EARLY_STOPPING_ROWS = 10_000  # early_stopping="auto" as in HistGradientBoosting
-FEWEST_FOLDS = 5  # of which each network validates on one
 
 
 @contextmanager
@@ -89,7 +88,10 @@ class NeuralEstimator(
         ],
         "early_stopping": [StrOptions({"auto"}), "boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "n_iter_no_change": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
         "time_limit": [Interval(Real, 0, None, closed="neither"), None],
         "on_nan": [StrOptions({"raise", "rollback"})],
         "engine": [StrOptions({"auto", "graph", "xla"})],
@@ -283,7 +285,7 @@ class NeuralEstimator(
         is None is drawn.
         """
         n_networks = self._n_networks(len(y), given, one_epoch, resume)
-        n_folds = max(n_networks, FEWEST_FOLDS)
+        n_folds = max(n_networks, 5 if len(y) < MANY_ROWS else 10)
         stops = self.early_stopping
         if stops == "auto":
             dealt = n_networks > 1 and len(y) >= n_folds

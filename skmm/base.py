@@ -55,9 +55,12 @@ class BaseNNClassifier(OneModality, NeuralClassifier):
         given `X_val`.
     validation_fraction : float, default=0.1
         Share of rows set apart, between 0 and 1.
-    n_iter_no_change : int, default=10
-        Epochs without a validation loss lower by 0.001 before stopping; three times
-        as many while it is not a hundredth below that of one answer for all rows.
+    n_iter_no_change : int or "auto", default="auto"
+        Epochs without a validation loss lower by 0.001 until patience is over; three
+        times as many while it is not a hundredth below that of one answer for all
+        rows. ``"auto"``: 10 and 30, or 5 and 30 from 2,000 rows on. A constant step
+        size stops there; a cosine goes on from the best epoch's weights for at most
+        five epochs, in which the step size goes to zero.
     time_limit : float or None, default=None
         Seconds that `fit` may take, decoding included. Training ends with them, if
         need be within an epoch, and so does the schedule; the same seed then need not
@@ -149,7 +152,7 @@ class BaseNNClassifier(OneModality, NeuralClassifier):
         batch_size: int | str = "auto",
         early_stopping: bool | str = "auto",
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: int | str = "auto",
         time_limit: float | None = None,
         on_nan: str = "raise",
         class_weight: Any = None,
@@ -228,9 +231,12 @@ class BaseNNRegressor(OneModality, NeuralRegressor):
         given `X_val`.
     validation_fraction : float, default=0.1
         Share of rows set apart, between 0 and 1.
-    n_iter_no_change : int, default=10
-        Epochs without a validation loss lower by 0.001 before stopping; three times
-        as many while it is not a hundredth below that of one answer for all rows.
+    n_iter_no_change : int or "auto", default="auto"
+        Epochs without a validation loss lower by 0.001 until patience is over; three
+        times as many while it is not a hundredth below that of one answer for all
+        rows. ``"auto"``: 10 and 30, or 5 and 30 from 2,000 rows on. A constant step
+        size stops there; a cosine goes on from the best epoch's weights for at most
+        five epochs, in which the step size goes to zero.
     time_limit : float or None, default=None
         Seconds that `fit` may take, decoding included. Training ends with them, if
         need be within an epoch, and so does the schedule; the same seed then need not
@@ -305,7 +311,7 @@ class BaseNNRegressor(OneModality, NeuralRegressor):
         batch_size: int | str = "auto",
         early_stopping: bool | str = "auto",
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: int | str = "auto",
         time_limit: float | None = None,
         on_nan: str = "raise",
         engine: str = "auto",

@@ -38,11 +38,11 @@ class MultimodalClassifier(SubsetClassifier):
         ``"auto"`` is ``"gated"``, and ``"concat"`` for one modality.
     ensemble_size : int or "auto", default="auto"
         Number of networks, of which the probabilities are averaged. Several share the
-        rows out: each validates, and stops early, on a fifth of them, or less, that it
-        is not trained on. ``"auto"``: 2 to 5 from 20 to 30,000 rows, the fewer the more
-        numbers there are to read and the longer it takes to learn from them; 1
-        otherwise, in `partial_fit`, and where validation is settled by
-        `early_stopping` or `X_val`.
+        rows out: each validates, and stops early, on rows that it is not trained on,
+        at most a fifth, or from 2,000 rows on a tenth. ``"auto"``: 2 to 5 from 20 to
+        30,000 rows, the fewer the more numbers there are to read and the longer it
+        takes to learn from them; 1 otherwise, in `partial_fit`, and where validation
+        is settled by `early_stopping` or `X_val`.
     aux_weight : float, default=0.5
         Weight of the modalities' own losses; 0 trains the fused network alone.
     pretrain_epochs : int, default=0
@@ -81,9 +81,12 @@ class MultimodalClassifier(SubsetClassifier):
         given `X_val`; and always where there are several networks.
     validation_fraction : float, default=0.1
         Share of rows set apart, between 0 and 1.
-    n_iter_no_change : int, default=10
-        Epochs without a validation loss lower by 0.001 before stopping; three times
-        as many while it is not a hundredth below that of one answer for all rows.
+    n_iter_no_change : int or "auto", default="auto"
+        Epochs without a validation loss lower by 0.001 until patience is over; three
+        times as many while it is not a hundredth below that of one answer for all
+        rows. ``"auto"``: 10 and 30, or 5 and 30 from 2,000 rows on. A constant step
+        size stops there; a cosine goes on from the best epoch's weights for at most
+        five epochs, in which the step size goes to zero.
     time_limit : float or None, default=None
         Seconds that `fit` may take, decoding included. Training ends with them, if
         need be within an epoch, and so does the schedule; the same seed then need not
@@ -198,7 +201,7 @@ class MultimodalClassifier(SubsetClassifier):
         batch_size: int | str = "auto",
         early_stopping: bool | str = "auto",
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: int | str = "auto",
         time_limit: float | None = None,
         on_nan: str = "raise",
         class_weight: Any = None,
@@ -266,11 +269,11 @@ class MultimodalRegressor(SubsetRegressor):
         ``"auto"`` is ``"gated"``, and ``"concat"`` for one modality.
     ensemble_size : int or "auto", default="auto"
         Number of networks, of which the predictions are averaged. Several share the
-        rows out: each validates, and stops early, on a fifth of them, or less, that it
-        is not trained on. ``"auto"``: 2 to 5 from 20 to 30,000 rows, the fewer the more
-        numbers there are to read and the longer it takes to learn from them; 1
-        otherwise, in `partial_fit`, and where validation is settled by
-        `early_stopping` or `X_val`.
+        rows out: each validates, and stops early, on rows that it is not trained on,
+        at most a fifth, or from 2,000 rows on a tenth. ``"auto"``: 2 to 5 from 20 to
+        30,000 rows, the fewer the more numbers there are to read and the longer it
+        takes to learn from them; 1 otherwise, in `partial_fit`, and where validation
+        is settled by `early_stopping` or `X_val`.
     aux_weight : float, default=0.5
         Weight of the modalities' own losses; 0 trains the fused network alone.
     pretrain_epochs : int, default=0
@@ -309,9 +312,12 @@ class MultimodalRegressor(SubsetRegressor):
         given `X_val`; and always where there are several networks.
     validation_fraction : float, default=0.1
         Share of rows set apart, between 0 and 1.
-    n_iter_no_change : int, default=10
-        Epochs without a validation loss lower by 0.001 before stopping; three times
-        as many while it is not a hundredth below that of one answer for all rows.
+    n_iter_no_change : int or "auto", default="auto"
+        Epochs without a validation loss lower by 0.001 until patience is over; three
+        times as many while it is not a hundredth below that of one answer for all
+        rows. ``"auto"``: 10 and 30, or 5 and 30 from 2,000 rows on. A constant step
+        size stops there; a cosine goes on from the best epoch's weights for at most
+        five epochs, in which the step size goes to zero.
     time_limit : float or None, default=None
         Seconds that `fit` may take, decoding included. Training ends with them, if
         need be within an epoch, and so does the schedule; the same seed then need not
@@ -414,7 +420,7 @@ class MultimodalRegressor(SubsetRegressor):
         batch_size: int | str = "auto",
         early_stopping: bool | str = "auto",
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: int | str = "auto",
         time_limit: float | None = None,
         on_nan: str = "raise",
         engine: str = "auto",

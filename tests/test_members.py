@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.metrics import log_loss
 
 from skmm import (
+    BaseNNClassifier,
     ModalitySpec,
     MultimodalClassifier,
     MultimodalRegressor,
@@ -52,10 +53,14 @@ def rows_of(model, n, **how):
 
 def test_few_rows_are_shared_out_to_five_networks():
     assert rows_of(classifier(), 19) == [(None, None)]
-    for n in (20, 30_000):
+    for n in (20, 1999):
         held_out = [outside for _, outside in rows_of(classifier(), n)]
         assert len(held_out) == 5
         assert_array_equal(np.sort(np.concatenate(held_out)), np.arange(n))
+    for n in (2000, 30_000):
+        held_out = [outside for _, outside in rows_of(classifier(), n)]
+        assert [len(outside) for outside in held_out] == [n // 10] * 5
+        assert len(np.unique(np.concatenate(held_out))) == n // 2
 
 
 def vector(width):
@@ -92,9 +97,23 @@ def test_training_on_keeps_every_network(monkeypatch):
     assert len(model.fit(X, Y)._weights) == 3
 
 
-def test_each_of_few_networks_validates_on_a_fifth():
-    splits = rows_of(classifier(ensemble_size=2), 1000)
-    assert [len(outside) for _, outside in splits] == [200, 200]
+def test_each_of_few_networks_validates_on_a_fifth_or_a_tenth():
+    for n in (1000, 2000):
+        splits = rows_of(classifier(ensemble_size=2), n)
+        assert [len(outside) for _, outside in splits] == [200, 200]
+
+
+@pytest.mark.parametrize(
+    ("n", "given", "expected"),
+    [(1999, "auto", (10, 30)), (2000, "auto", (5, 30)), (2000, 7, (7, 21))],
+)
+def test_patience_is_shorter_where_rows_are_many(n, given, expected):
+    X = np.random.default_rng(0).normal(size=(n, 2))
+    model = BaseNNClassifier(epochs=1, early_stopping=True, n_iter_no_change=given)
+    with patch("skmm.training.train", wraps=training.train) as train:
+        model.fit(X, X[:, 0] > 0)
+    recipe = train.call_args.args[2]
+    assert (recipe.patience, recipe.longer * recipe.patience) == expected
 
 
 def test_too_few_rows_to_deal_out_are_all_trained_on():

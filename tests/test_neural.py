@@ -29,7 +29,9 @@ def test_history_counts_epochs():
 
 
 def test_validation_rows_may_be_given():
-    model = classifier(epochs=40, n_iter_no_change=2, learning_rate=0.1)
+    model = classifier(
+        epochs=40, n_iter_no_change=2, learning_rate=0.1, schedule="constant"
+    )
     model.fit(X[::2], Y[::2], X_val=X[1::2], y_val=Y[1::2])
     best = int(np.argmin(model.history_["val_loss"]))
     assert model.n_epochs_ == best + 3 or model.n_epochs_ == 40

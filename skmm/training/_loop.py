@@ -90,7 +90,8 @@ def train(
     program.loaded = None
     best = None
     if validation and recipe.patience:
-        best = Best(recipe.patience, _learned(program, validation, recipe.constant))
+        learned = _learned(program, validation, recipe.constant)
+        best = Best(recipe.patience, learned, recipe.longer)
     pace = Pace(program, recipe, interrupt, isinstance(data, StoredData))
     progress = Progress(program, data, recipe, pace, best)
     if stage is not None and stage.state is not None:

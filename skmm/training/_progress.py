@@ -17,7 +17,6 @@ __all__ = ["Best", "History", "Progress"]
 History = dict[str, list[float]]
 
 LEAST = 1e-3  # by which a loss is lower that is worth waiting for
-LONGER = 3  # times as much patience before anything is learned
 
 
 class Best:
@@ -25,12 +24,12 @@ class Best:
 
     A second network, which shares no weight with the first, has an epoch of its own.
     Patience is for what is worth waiting for: a loss that is lower by LEAST. It is
-    longer while the loss is not below `learned`: what only two modalities together
-    tell shows late, and all at once.
+    `longer` times as long while the loss is not below `learned`: what only two
+    modalities together tell shows late, and all at once.
     """
 
-    def __init__(self, patience: int, learned: float = math.inf):
-        self.patience = patience
+    def __init__(self, patience: int, learned: float = math.inf, longer: int = 3):
+        self.patience, self.longer = patience, longer
         self.learned = learned
         self.losses, self.noted = np.array([math.inf]), math.inf
         self.weights: list[NDArray] | None = None
@@ -63,7 +62,7 @@ class Best:
             self.noted, self.waited = loss, 0
         else:
             self.waited += 1
-        longer = 1 if self.losses.sum() < self.learned else LONGER
+        longer = 1 if self.losses.sum() < self.learned else self.longer
         return self.waited >= longer * self.patience
 
 
@@ -135,12 +134,22 @@ class Progress:
     def close(self) -> None:
         """End the epoch, after those who listen were told."""
         self.epoch += 1
-        stop = bool(self.program.model.stop_training)
+        self.stopped = bool(self.program.model.stop_training)
         if self.best is not None and self.losses is not None:
-            stop = self.best.stop(self.program, self.losses) or stop
-        self.stopped = stop
+            over = self.best.stop(self.program, self.losses)
+            self.stopped = self._ends(self.best, over) or self.stopped
         if self.recipe.workers is not None:  # a callback may stop one of them
             self.stopped = bool(self.recipe.workers.mean(self.stopped) > 0)
+
+    def _ends(self, best: Best, over: bool) -> bool:
+        """Tell whether to stop; where patience is over, the best weights cool first."""
+        if self.pace.cools:
+            return self.epoch >= self.pace.last
+        if not (over and best.weights and self.pace.cool(self.epoch)):
+            return over
+        self.program.set_weights(best.weights)
+        self.program.loaded = None  # they are trained
+        return False
 
     def state(self) -> dict[str, Any]:
         """Copy what it takes to go on: plain values, arrays, lists and dicts."""
@@ -154,7 +163,7 @@ class Progress:
         return {
             **self._outline(),
             "stopped": self.stopped,
-            "factor": self.pace.factor,
+            "pace": self.pace.state(),
             "order": self._order.bit_generator.state,
             "best": best,
             **self.program.state(),
@@ -179,7 +188,7 @@ class Progress:
         if self.done:
             return
         self.stopped = state["stopped"]
-        self.pace.resume(state["seconds"], state["factor"])
+        self.pace.resume(state["seconds"], state["pace"])
         self._order.bit_generator.state = state["order"]
         if self.best is not None:
             found = state["best"]
