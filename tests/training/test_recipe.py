@@ -215,3 +215,17 @@ def test_a_cooldown_ends_with_the_time(build, recipe, clock):
     np.testing.assert_allclose(rates, expected, rtol=1e-5)
     assert pace.is_over
     assert not pace.cool(3)
+
+
+def test_nothing_cools_where_the_step_size_is_the_users(build, recipe):
+    decay = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
+    own = build(keras.optimizers.SGD(decay), own_optimizer=True)
+    cosine = dataclasses.replace(recipe, schedule="cosine")
+    assert Pace(build(), cosine).cool(4)
+    for pace, epochs in [
+        (Pace(build(), recipe), 1),
+        (Pace(own, cosine), 1),
+        (Pace(build(), cosine), recipe.epochs),  # none is left
+    ]:
+        assert not pace.cool(epochs)
+        assert not pace.cools
