@@ -40,9 +40,8 @@ class MultimodalClassifier(SubsetClassifier):
         Number of networks, of which the probabilities are averaged. Several share the
         rows out: each validates, and stops early, on rows that it is not trained on,
         at most a fifth, or from 2,000 rows on a tenth. ``"auto"``: 2 to 5 from 20 to
-        30,000 rows, the fewer the more numbers there are to read and the longer it
-        takes to learn from them; 1 otherwise, in `partial_fit`, and where validation
-        is settled by `early_stopping` or `X_val`.
+        30,000 rows, the fewer the more there is to read and to learn; 1 otherwise, in
+        `partial_fit`, and where `early_stopping` or `X_val` settles validation.
     aux_weight : float, default=0.5
         Weight of the modalities' own losses; 0 trains the fused network alone.
     pretrain_epochs : int, default=0
@@ -82,17 +81,15 @@ class MultimodalClassifier(SubsetClassifier):
     validation_fraction : float, default=0.1
         Share of rows set apart, between 0 and 1.
     n_iter_no_change : int or "auto", default="auto"
-        Epochs without a validation loss lower by 0.001 until patience is over; three
-        times as many while it is not a hundredth below that of one answer for all
-        rows. ``"auto"``: 10 and 30, or 5 and 30 from 2,000 rows on. A constant step
-        size stops there; a cosine goes on from the best epoch's weights for at most
-        five epochs, in which the step size goes to zero.
+        Epochs to wait for a validation loss lower by 0.001, three times as many while
+        it is not a hundredth below that of one answer for all rows; ``"auto"``: 10, or
+        5 from 2,000 rows on, and 30. Then the best epoch's weights train for up to five
+        more, while a cosine goes to zero; a constant step size stops at once.
     time_limit : float or None, default=None
-        Seconds that `fit` may take, decoding included. Training ends with them, if
-        need be within an epoch, and so does the schedule; the same seed then need not
-        give the same weights. The best epoch's weights are kept where there is
-        validation, the last ones otherwise. The first fit of a network takes a second
-        or two to trace, and at least one step is made. None sets no limit.
+        Seconds that `fit` may take, decoding included; None sets no limit. Training
+        ends with them, within an epoch if need be, and so does the schedule; the same
+        seed then need not give the same weights. The best epoch's weights are kept, or
+        the last without validation. At least one step is made, however long it traces.
     on_nan : {"raise", "rollback"}, default="raise"
         An error that says why a loss is NaN or infinite, or that epoch anew with half
         the step size, up to five times; ``history_["rollbacks"]`` tells how often.
@@ -271,9 +268,8 @@ class MultimodalRegressor(SubsetRegressor):
         Number of networks, of which the predictions are averaged. Several share the
         rows out: each validates, and stops early, on rows that it is not trained on,
         at most a fifth, or from 2,000 rows on a tenth. ``"auto"``: 2 to 5 from 20 to
-        30,000 rows, the fewer the more numbers there are to read and the longer it
-        takes to learn from them; 1 otherwise, in `partial_fit`, and where validation
-        is settled by `early_stopping` or `X_val`.
+        30,000 rows, the fewer the more there is to read and to learn; 1 otherwise, in
+        `partial_fit`, and where `early_stopping` or `X_val` settles validation.
     aux_weight : float, default=0.5
         Weight of the modalities' own losses; 0 trains the fused network alone.
     pretrain_epochs : int, default=0
@@ -313,17 +309,15 @@ class MultimodalRegressor(SubsetRegressor):
     validation_fraction : float, default=0.1
         Share of rows set apart, between 0 and 1.
     n_iter_no_change : int or "auto", default="auto"
-        Epochs without a validation loss lower by 0.001 until patience is over; three
-        times as many while it is not a hundredth below that of one answer for all
-        rows. ``"auto"``: 10 and 30, or 5 and 30 from 2,000 rows on. A constant step
-        size stops there; a cosine goes on from the best epoch's weights for at most
-        five epochs, in which the step size goes to zero.
+        Epochs to wait for a validation loss lower by 0.001, three times as many while
+        it is not a hundredth below that of one answer for all rows; ``"auto"``: 10, or
+        5 from 2,000 rows on, and 30. Then the best epoch's weights train for up to five
+        more, while a cosine goes to zero; a constant step size stops at once.
     time_limit : float or None, default=None
-        Seconds that `fit` may take, decoding included. Training ends with them, if
-        need be within an epoch, and so does the schedule; the same seed then need not
-        give the same weights. The best epoch's weights are kept where there is
-        validation, the last ones otherwise. The first fit of a network takes a second
-        or two to trace, and at least one step is made. None sets no limit.
+        Seconds that `fit` may take, decoding included; None sets no limit. Training
+        ends with them, within an epoch if need be, and so does the schedule; the same
+        seed then need not give the same weights. The best epoch's weights are kept, or
+        the last without validation. At least one step is made, however long it traces.
     on_nan : {"raise", "rollback"}, default="raise"
         An error that says why a loss is NaN or infinite, or that epoch anew with half
         the step size, up to five times; ``history_["rollbacks"]`` tells how often.
