@@ -399,9 +399,11 @@ def networks(data):
 
 
 def ending(data):
-    """Score trainings of other patience, not cooled down, or stopped on other rows."""
+    """Score trainings of other patience, not cooled down, or stopped on other rows.
+
+    As it comes: patience of 10 on a fifth, from 2,000 rows on of 5 on a tenth.
+    """
     variants = {
-        "as it comes": {},
         "patience of 10": {"n_iter_no_change": 10},
         "patience of 5": {"n_iter_no_change": 5},
     }

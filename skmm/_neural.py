@@ -285,7 +285,8 @@ class NeuralEstimator(
         is None is drawn.
         """
         n_networks = self._n_networks(len(y), given, one_epoch, resume)
-        n_folds = max(n_networks, 5 if len(y) < MANY_ROWS else 10)
+        fewest = 5 if len(y) < MANY_ROWS else 10  # each network validates on one
+        n_folds = max(n_networks, fewest)
         stops = self.early_stopping
         if stops == "auto":
             dealt = n_networks > 1 and len(y) >= n_folds

@@ -8,7 +8,7 @@ from sklearn.model_selection import train_test_split
 
 __all__ = ["MANY_ROWS", "deal", "set_apart"]
 
-MANY_ROWS = 2000  # of which a tenth tells early enough when to stop
+MANY_ROWS = 2000  # on: a tenth of them, and less patience, tell when to stop
 
 
 def set_apart(

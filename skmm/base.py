@@ -56,15 +56,15 @@ class BaseNNClassifier(OneModality, NeuralClassifier):
     validation_fraction : float, default=0.1
         Share of rows set apart, between 0 and 1.
     n_iter_no_change : int or "auto", default="auto"
-        Epochs to wait for a validation loss lower by 0.001, three times as many while
-        it is not a hundredth below that of one answer for all rows; ``"auto"``: 10, or
-        5 from 2,000 rows on, and 30. Then the best epoch's weights train for up to five
-        more, while a cosine goes to zero; a constant step size stops at once.
+        Epochs to wait for a validation loss lower by 0.001, three times as many until
+        it is a hundredth below that of one answer for all rows; ``"auto"``: 10 and 30,
+        from 2,000 rows on 5 and 30. Then the best epoch's weights train for up to five
+        more, in which a cosine schedule goes to zero; a constant one stops at once.
     time_limit : float or None, default=None
         Seconds that `fit` may take, decoding included; None sets no limit. Training
         ends with them, within an epoch if need be, and so does the schedule; the same
         seed then need not give the same weights. The best epoch's weights are kept, or
-        the last without validation. At least one step is made, however long it traces.
+        the last without validation. One step is made at least, however slow its trace.
     on_nan : {"raise", "rollback"}, default="raise"
         An error that says why a loss is NaN or infinite, or that epoch anew with half
         the step size, up to five times; ``history_["rollbacks"]`` tells how often.
@@ -230,15 +230,15 @@ class BaseNNRegressor(OneModality, NeuralRegressor):
     validation_fraction : float, default=0.1
         Share of rows set apart, between 0 and 1.
     n_iter_no_change : int or "auto", default="auto"
-        Epochs to wait for a validation loss lower by 0.001, three times as many while
-        it is not a hundredth below that of one answer for all rows; ``"auto"``: 10, or
-        5 from 2,000 rows on, and 30. Then the best epoch's weights train for up to five
-        more, while a cosine goes to zero; a constant step size stops at once.
+        Epochs to wait for a validation loss lower by 0.001, three times as many until
+        it is a hundredth below that of one answer for all rows; ``"auto"``: 10 and 30,
+        from 2,000 rows on 5 and 30. Then the best epoch's weights train for up to five
+        more, in which a cosine schedule goes to zero; a constant one stops at once.
     time_limit : float or None, default=None
         Seconds that `fit` may take, decoding included; None sets no limit. Training
         ends with them, within an epoch if need be, and so does the schedule; the same
         seed then need not give the same weights. The best epoch's weights are kept, or
-        the last without validation. At least one step is made, however long it traces.
+        the last without validation. One step is made at least, however slow its trace.
     on_nan : {"raise", "rollback"}, default="raise"
         An error that says why a loss is NaN or infinite, or that epoch anew with half
         the step size, up to five times; ``history_["rollbacks"]`` tells how often.

@@ -22,7 +22,7 @@ from skmm.layers import (
     MaskedPooling,
     Observed,
     TokenInput,
-    rounded_up,
+    padded_length,
 )
 
 __all__ = ["ADAPTED", "Snapshot", "adapt", "forward", "item_shape"]
@@ -316,7 +316,7 @@ def forward(snapshot: Snapshot, items: NDArray) -> NDArray:
     features : ndarray of shape (n, d), float32
     """
     dtype, call = _compiled(snapshot)
-    padded = np.zeros((rounded_up(len(items)), *items.shape[1:]), dtype)
+    padded = np.zeros((padded_length(len(items)), *items.shape[1:]), dtype)
     padded[: len(items)] = items
     return np.asarray(call(padded))[: len(items)]
 

@@ -37,7 +37,7 @@ from skmm.layers._relations import (
     PairLikeness,
     ProductOfExperts,
 )
-from skmm.layers._rows import rounded_up
+from skmm.layers._rows import padded_length
 from skmm.layers._statistics import LocalMoments, OrientedGradients, StatisticsPooling
 from skmm.layers._summary import SeriesSummary
 
@@ -81,5 +81,5 @@ __all__ = [
     "Twice",
     "UnfoldAxis",
     "attention_block",
-    "rounded_up",
+    "padded_length",
 ]

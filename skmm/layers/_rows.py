@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["rounded_up", "row_multiple"]
+__all__ = ["padded_length", "row_multiple"]
 
 WIDE = 8  # numbers in a vector: what is left over is rounded differently
 SAFE = 24  # of these none is left over where products take 6 rows at a time
@@ -34,8 +34,8 @@ def row_multiple() -> int:
     return WIDE if alike else SAFE
 
 
-def rounded_up(n_rows: int) -> int:
-    """Round a number of rows up to a multiple that leaves each row its own result.
+def padded_length(n_rows: int) -> int:
+    """Tell how many rows to compute so that each has a result of its own.
 
     Parameters
     ----------
@@ -45,6 +45,6 @@ def rounded_up(n_rows: int) -> int:
     Returns
     -------
     n_rows : int
-        The next multiple of `row_multiple`.
+        The next multiple of `row_multiple`: fill up with any rows.
     """
     return -(-n_rows // row_multiple()) * row_multiple()

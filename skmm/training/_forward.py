@@ -10,13 +10,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from skmm._memory import aligned, is_aligned
-from skmm.layers import rounded_up
+from skmm.layers import padded_length
 from skmm.training._program import Program
 
 __all__ = ["chunks", "predict", "resident"]
 
 CHUNK_BYTES = 2**25  # of input rows in one forward call: bounds memory
-MOST_ROWS = 1008  # in one forward call, which `rounded_up` leaves as it is
+MOST_ROWS = 1008  # in one forward call, which `padded_length` leaves as it is
 
 
 def chunks(
@@ -78,7 +78,7 @@ def predict(
     parts: list[list[NDArray]] = [[] for _ in outputs]
     for rows in chunks(arrays, len(arrays[0]), n_logits=program.n_logits):
         n_rows = rows.stop - rows.start
-        room = rounded_up(n_rows)
+        room = padded_length(n_rows)
         result = program.forward([resident(a[rows], room) for a in arrays])
         for part, name in zip(parts, outputs, strict=True):
             part.append(np.asarray(result[name])[..., :n_rows, :])

@@ -162,7 +162,7 @@ class Pace:
         Returns
         -------
         cools : bool
-            Whether there is something to be gained by them.
+            False where the step size is the user's, or no epoch or no time is left.
         """
         recipe = self.recipe
         follows = recipe.schedule == "cosine" and not self.program.fixed_rate

@@ -60,7 +60,7 @@ LAYERS = {
 def test_every_layer_with_parameters_is_tried():
     apart = {"Mixture", "OpinionPool", "PretrainedNetwork", "StatisticsPooling"}
     apart |= {"FewerTokens", "Parted", "RowBefore", "Twice"}
-    apart |= {"attention_block", "rounded_up"}  # functions
+    apart |= {"attention_block", "padded_length"}  # functions
     assert {*LAYERS, *apart} == set(layers.__all__)
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from skmm.layers._rows import rounded_up, row_multiple
+from skmm.layers._rows import padded_length, row_multiple
 from skmm.training._forward import MOST_ROWS
 
 LAYERS = {
@@ -30,7 +30,7 @@ def test_a_row_has_its_bits_in_any_multiple(name):
         np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
-def test_rounded_up_is_the_next_multiple():
+def test_padded_length_is_the_next_multiple():
     n = row_multiple()
-    assert [rounded_up(k) for k in (1, n, n + 1)] == [n, n, 2 * n]
-    assert rounded_up(MOST_ROWS) == MOST_ROWS
+    assert [padded_length(k) for k in (1, n, n + 1)] == [n, n, 2 * n]
+    assert padded_length(MOST_ROWS) == MOST_ROWS
