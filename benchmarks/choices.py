@@ -399,22 +399,17 @@ def networks(data):
 
 
 def ending(data):
-    """Score trainings of other patience, not cooled down, or stopped on other rows.
+    """Score trainings of more and less patience, stopped on more and on fewer rows.
 
-    As it comes: patience of 10 on a fifth, from 2,000 rows on of 5 on a tenth.
+    As it comes: patience of 10 and a fifth; from 2,000 rows on, of 5 and a tenth.
     """
-    variants = {
-        "patience of 10": {"n_iter_no_change": 10},
-        "patience of 5": {"n_iter_no_change": 5},
-    }
-    _compared("ending", data, variants)
-    others = {
-        "not cooled down": ("skmm.training._recipe.Pace.cool", lambda *_: False),
-        "a fifth set apart": ("skmm._neural.MANY_ROWS", np.inf),
-        "a tenth set apart": ("skmm._neural.MANY_ROWS", 0),
-    }
-    for variant, (target, value) in others.items():
-        _patched(target, value, partial(_compared, "ending", data, {variant: {}}))
+    for part, many in (("a fifth", np.inf), ("a tenth", 0)):
+        variants = {
+            f"patience of {n}, {part} set apart": {"n_iter_no_change": n}
+            for n in (10, 5)
+        }
+        run = partial(_compared, "ending", data, variants)
+        _patched("skmm._neural.MANY_ROWS", many, run)
 
 
 def heads(data):

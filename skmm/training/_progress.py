@@ -134,22 +134,12 @@ class Progress:
     def close(self) -> None:
         """End the epoch, after those who listen were told."""
         self.epoch += 1
-        self.stopped = bool(self.program.model.stop_training)
+        stop = bool(self.program.model.stop_training)
         if self.best is not None and self.losses is not None:
-            over = self.best.stop(self.program, self.losses)
-            self.stopped = self._ends(self.best, over) or self.stopped
+            stop = self.best.stop(self.program, self.losses) or stop
+        self.stopped = stop
         if self.recipe.workers is not None:  # a callback may stop one of them
             self.stopped = bool(self.recipe.workers.mean(self.stopped) > 0)
-
-    def _ends(self, best: Best, over: bool) -> bool:
-        """Tell whether to stop; where patience is over, the best weights cool first."""
-        if self.pace.cools:
-            return self.epoch >= self.pace.last
-        if not (over and best.weights and self.pace.cool(self.epoch)):
-            return over
-        self.program.set_weights(best.weights)
-        self.program.loaded = None  # they are trained
-        return False
 
     def state(self) -> dict[str, Any]:
         """Copy what it takes to go on: plain values, arrays, lists and dicts."""
@@ -163,7 +153,7 @@ class Progress:
         return {
             **self._outline(),
             "stopped": self.stopped,
-            "pace": self.pace.state(),
+            "factor": self.pace.factor,
             "order": self._order.bit_generator.state,
             "best": best,
             **self.program.state(),
@@ -188,7 +178,7 @@ class Progress:
         if self.done:
             return
         self.stopped = state["stopped"]
-        self.pace.resume(state["seconds"], state["pace"])
+        self.pace.resume(state["seconds"], state["factor"])
         self._order.bit_generator.state = state["order"]
         if self.best is not None:
             found = state["best"]

@@ -16,7 +16,6 @@ __all__ = ["Pace", "Recipe"]
 
 MOST_STEPS = 2**31 - 1  # of one call
 HEARS_AFTER = 1.0  # seconds, about, that Ctrl-C waits for a call to end
-COOLDOWN = 5  # epochs that end a training whose patience has run out
 
 
 @dataclass(frozen=True)
@@ -32,13 +31,12 @@ class Recipe:
     learning_rate : float
         Step size of the first epoch.
     schedule : {"constant", "cosine"}
-        ``"cosine"`` takes the step size to zero along half a cosine over `epochs`, or
-        over a few more once patience has run out.
+        ``"cosine"`` takes the step size to zero along half a cosine over `epochs`.
     seed : int
         Seed of the order of rows and of dropout.
     patience : int or None
-        Stop after this many epochs whose validation loss is not lower by 0.001, with
-        ``"cosine"`` after some more; None never stops.
+        Stop after this many epochs whose validation loss is not lower by 0.001; None
+        never stops.
     constant : ndarray of shape (n_logits,) or None, default=None
         The logits that suit the training rows best if all get the same. Until the
         validation loss is a hundredth lower than theirs, patience is longer; None
@@ -107,8 +105,6 @@ class Pace:
         self.started = self.called = time.perf_counter()
         self.reserve = 0.0
         self.factor = 1.0  # of the step size, halved when an epoch is begun anew
-        self.first, self.last = 0, recipe.epochs  # that the schedule spans
-        self.rate, self.gone_before = recipe.learning_rate, 0.0  # where it begins
         listens = interrupt is not None and interrupt.listens
         self.longest = self.limit / 60 if self.limit else HEARS_AFTER  # of a call
         self.cuts = bool(self.limit) or listens
@@ -134,44 +130,12 @@ class Pace:
         """Whether to stop."""
         return self.is_interrupted or self.gone >= 1
 
-    def state(self) -> dict[str, float]:
-        """Copy what changes on the way, but the time."""
-        names = ("factor", "first", "last", "rate", "gone_before")
-        return {name: getattr(self, name) for name in names}
-
-    def resume(self, seconds: float, state: dict[str, float]) -> None:
+    def resume(self, seconds: float, factor: float) -> None:
         """Go on where so much time was gone before, beside what is given now."""
         self.started -= seconds
+        self.factor = factor
         if self.limit:
             self.limit += seconds
-        vars(self).update(state)
-
-    @property
-    def cools(self) -> bool:
-        """Whether the step size is on its last way to zero."""
-        return self.first > 0
-
-    def cool(self, epochs: int) -> bool:
-        """Take the step size to zero within a few epochs, if there is a schedule.
-
-        Parameters
-        ----------
-        epochs : int
-            How many are done.
-
-        Returns
-        -------
-        cools : bool
-            False where the step size is the user's, or no epoch or no time is left.
-        """
-        recipe = self.recipe
-        follows = recipe.schedule == "cosine" and not self.program.fixed_rate
-        if not follows or epochs == recipe.epochs or self.is_over:
-            return False
-        self.rate = float(self.program.optimizer.learning_rate) / self.factor
-        self.first, self.last = epochs, min(epochs + COOLDOWN, recipe.epochs)
-        self.gone_before = self.gone
-        return True
 
     def note_end(self) -> None:
         """Learn how long it takes to end an epoch, and to look at its rows again."""
@@ -197,13 +161,12 @@ class Pace:
         program, recipe = self.program, self.recipe
         if program.fixed_rate or (recipe.schedule == "constant" and epochs):
             return
-        progress = (epochs - self.first) / (self.last - self.first)
-        gone = (self.gone - self.gone_before) / (1 - self.gone_before)
-        if epochs and gone > progress:
-            progress = min(gone, 1.0)
+        progress = epochs / recipe.epochs
+        if epochs and self.gone > progress:
+            progress = min(self.gone, 1.0)
         elif epochs % 1 and not self.glides:
             return
         decay = 1.0
         if recipe.schedule == "cosine":
             decay = 0.5 * (1 + math.cos(math.pi * progress))
-        program.optimizer.learning_rate = self.rate * decay * self.factor
+        program.optimizer.learning_rate = recipe.learning_rate * decay * self.factor

@@ -199,42 +199,6 @@ def test_the_best_epoch_is_kept_when_patience_runs_out(build, data, recipe):
     assert loss == pytest.approx(history["val_loss"][best], rel=1e-6)
 
 
-class Watch(keras.callbacks.Callback):
-    """Keep the weights that each epoch begins with."""
-
-    def __init__(self, program):
-        super().__init__()
-        self.program, self.weights = program, []
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.weights.append(self.program.get_weights())
-
-
-@pytest.mark.parametrize("epochs", [8, 20])
-def test_the_best_epoch_cools_down_when_patience_runs_out(build, data, recipe, epochs):
-    wrong = dataclasses.replace(data, y=(data.y + 1) % 3)
-    program = build()
-    program.initialise(0)
-    watch = Watch(program)
-    patient = dataclasses.replace(
-        recipe, epochs=epochs, patience=4, schedule="cosine", learning_rate=0.03
-    )
-    history = training.train(
-        program, data, patient, validation=wrong, callbacks=[watch]
-    )
-    losses, rates = np.array(history["val_loss"]), np.array(history["learning_rate"])
-    best = int(np.argmin(losses[:5]))
-    ended = best + 5  # epochs until patience was over
-    n = min(5, epochs - ended)
-    assert len(losses) == ended + n
-    for weight, kept in zip(watch.weights[ended], watch.weights[best + 1], strict=True):
-        np.testing.assert_array_equal(weight, kept)
-    expected = rates[ended - 1] * 0.5 * (1 + np.cos(np.pi * np.arange(n) / n))
-    np.testing.assert_allclose(rates[ended:], expected, rtol=1e-5)
-    loss = training.evaluate(program, wrong)
-    assert loss == pytest.approx(losses.min(), rel=1e-6)
-
-
 def test_a_loss_without_learning_is_of_one_answer_for_all_rows(build, data, recipe):
     shares = np.array([0.5, 0.3, 0.2])
     weight = np.where(data.y[:, 0] == 0, 2.0, 0.5).astype(np.float32)

@@ -57,7 +57,7 @@ def assert_same(a, b):
 
 
 def patient(recipe):
-    return dataclasses.replace(recipe, epochs=12, patience=2, schedule="cosine")
+    return dataclasses.replace(recipe, epochs=9, patience=2, schedule="cosine")
 
 
 @pytest.mark.parametrize("engine", ["graph", "xla"])
@@ -83,13 +83,13 @@ def test_a_training_goes_on_to_the_bits_of_one_that_was_not_killed(
     assert_same(second.optimizer_state(), whole.optimizer_state())
 
 
-@pytest.mark.parametrize("killed", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("killed", [1, 2, 3])
 def test_patience_and_the_best_epoch_are_remembered(build, data, recipe, stage, killed):
     wrong = dataclasses.replace(data, y=(data.y + 1) % 3)  # learning makes it worse
     options = {"validation": wrong}
     whole, first, second = build(), build(), build()
     expected = trained(whole, data, patient(recipe), **options)
-    assert killed < len(expected["loss"]) < 12
+    assert killed < len(expected["loss"]) < 9
     with pytest.raises(KilledError):
         callbacks = [Kill(killed)]
         trained(
@@ -164,7 +164,6 @@ def test_a_state_is_plain_values_and_arrays(build, data, recipe):
     best = Best(patience=2)
     progress = Progress(program, data, recipe, Pace(program, recipe), best)
     best.stop(program, np.array([1.0]))
-    progress.pace.cool(1)
     state = progress.state()
     arrays = []
     assert json.dumps(_stage._packed(state, arrays))

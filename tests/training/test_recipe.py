@@ -188,44 +188,10 @@ def test_without_a_limit_or_an_interrupt_a_call_is_an_epoch(build, recipe):
 def test_time_that_was_gone_before_counts(build, recipe, clock):
     pace = Pace(build(), limited(recipe, 60.0, schedule="cosine", epochs=10**9))
     clock.now += 5
-    pace.resume(40.0, {"factor": 0.5})  # of a hundred seconds
+    pace.resume(40.0, 0.5)  # of a hundred seconds
     assert pace.seconds == 45
     assert pace.gone == pytest.approx(0.45)
     pace.set_rate(3)
     rate = float(pace.program.optimizer.learning_rate)
     expected = 0.5 * 0.01 * 0.5 * (1 + np.cos(np.pi * 0.45))
     assert rate == pytest.approx(expected, rel=1e-5)
-
-
-def test_a_cooldown_ends_with_the_time(build, recipe, clock):
-    program = build()
-    program.initialise(0)
-    pace = Pace(program, limited(recipe, 20.0, schedule="cosine", epochs=100))
-    clock.now += 10
-    pace.set_rate(1)
-    half = float(program.optimizer.learning_rate)
-    assert half == pytest.approx(0.005, rel=1e-5)
-    assert pace.cool(1)
-    rates = []
-    for epochs in (1, 1.5, 2, 2.5):
-        pace.set_rate(epochs)
-        rates.append(float(program.optimizer.learning_rate) / half)
-        clock.now += 2.5
-    expected = [0.5 * (1 + np.cos(np.pi * share)) for share in (0, 0.25, 0.5, 0.75)]
-    np.testing.assert_allclose(rates, expected, rtol=1e-5)
-    assert pace.is_over
-    assert not pace.cool(3)
-
-
-def test_nothing_cools_where_the_step_size_is_the_users(build, recipe):
-    decay = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
-    own = build(keras.optimizers.SGD(decay), own_optimizer=True)
-    cosine = dataclasses.replace(recipe, schedule="cosine")
-    assert Pace(build(), cosine).cool(4)
-    for pace, epochs in [
-        (Pace(build(), recipe), 1),
-        (Pace(own, cosine), 1),
-        (Pace(build(), cosine), recipe.epochs),  # none is left
-    ]:
-        assert not pace.cool(epochs)
-        assert not pace.cools
