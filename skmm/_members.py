@@ -191,7 +191,7 @@ class Members:
             started = course.elapsed
             if i and course.is_over(took):
                 break  # rather fewer networks than worse ones
-            if i > 1 and not resume and n_epochs + n_epochs / i / 2 > affordable:
+            if i > 1 and not resume and n_epochs + n_epochs / i > affordable:
                 break
             if self.verbose and len(splits) > 1:
                 print(f"network {i + 1} of {len(splits)}")

@@ -83,7 +83,7 @@ def test_a_large_picture_is_little_more_work_than_a_small_one():
     assert large / four == pytest.approx(4)
 
 
-@pytest.mark.parametrize(("epochs", "networks"), [(1, 2), (9.9, 2), (10, 3), (18, 5)])
+@pytest.mark.parametrize(("epochs", "networks"), [(1, 2), (11.9, 2), (12, 3), (20, 5)])
 def test_networks_are_trained_while_epochs_last(monkeypatch, epochs, networks):
     monkeypatch.setattr(MultimodalClassifier, "_affordable", lambda *_: epochs)
     model = classifier(n_iter_no_change=9).fit(X, Y)
