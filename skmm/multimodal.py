@@ -83,7 +83,7 @@ class MultimodalClassifier(SubsetClassifier):
     n_iter_no_change : int or "auto", default="auto"
         Epochs to wait for a validation loss lower by 0.001, three times as many until
         it is a hundredth below that of one answer for all rows; ``"auto"``: 10 and 30,
-        from 2,000 rows on 5 and 30. Then the best epoch's weights are kept.
+        from 2,000 rows on 5 and 30. The best epoch's weights are kept.
     time_limit : float or None, default=None
         Seconds that `fit` may take, decoding included; None sets no limit. Training
         ends with them, within an epoch if need be, and so does the schedule; the same
@@ -310,7 +310,7 @@ class MultimodalRegressor(SubsetRegressor):
     n_iter_no_change : int or "auto", default="auto"
         Epochs to wait for a validation loss lower by 0.001, three times as many until
         it is a hundredth below that of one answer for all rows; ``"auto"``: 10 and 30,
-        from 2,000 rows on 5 and 30. Then the best epoch's weights are kept.
+        from 2,000 rows on 5 and 30. The best epoch's weights are kept.
     time_limit : float or None, default=None
         Seconds that `fit` may take, decoding included; None sets no limit. Training
         ends with them, within an epoch if need be, and so does the schedule; the same
