@@ -330,61 +330,86 @@ def _bag_scores(task, columns, rate, seed):
     return _scores(task, columns, seed, early_stopping=True, encoders=encoders)
 
 
-def _scores(task, columns, seed, **settings):
+def _scores(task, columns, seed, kinds=(Classifier, Regressor), **settings):
     """Mean over the folds of the metric, and of the log loss or squared error."""
     found = []
     scorer = task.scorers()[0]
     for train, test in task.folds:
-        model = task.model(seed)
+        model = task.choose(*kinds, seed)
         getattr(model, "regressor", model).set_params(**settings)
         model.fit(task.X[columns].iloc[train], task.y.iloc[train])
         X, y = task.X[columns].iloc[test], task.y.iloc[test]
         if task.kind == "regression":
-            loss = np.mean(np.square(np.log1p(y) - np.log1p(model.predict(X))))
+            scale = np.log1p if task.log else np.asarray
+            loss = np.mean(np.square(scale(y) - scale(model.predict(X))))
         else:
             loss = log_loss(y, model.predict_proba(X), labels=model.classes_)
         found.append((scorer(model, X, y), loss))
     return np.mean(found, axis=0)
 
 
-def _print_scores(label, task, columns, **settings):
+def print_scores(label, task, columns, others=None, changes=(), **settings):
+    """Print and return the scores of each seed, and what they gain on others'."""
     clear_pool()
-    found = [_scores(task, columns, s, **settings) for s in range(RUNS)]
-    means, spread = np.mean(found, axis=0), np.std(found, axis=0, ddof=1)
-    print(
-        f"{label}: {task.metrics[0]} {means[0]:.4f} ± {spread[0]:.4f}, "
-        f"loss {means[1]:.4f} ± {spread[1]:.4f}",
-        flush=True,
+    with ExitStack() as stack:
+        for target, value in dict(changes).items():
+            stack.enter_context(patch(target, value))
+        found = np.array([_scores(task, columns, s, **settings) for s in range(RUNS)])
+    shown = [f"{label}: {_figures(task, found)}"]
+    if others is not None:
+        shown.append(f"; difference {_figures(task, found - others, '+')}")
+    print("".join(shown), flush=True)
+    return found
+
+
+def _figures(task, found, sign=""):
+    score, loss = (
+        f"{np.mean(values):{sign}.4f} ± {np.std(values, ddof=1):.4f}"
+        for values in found.T
     )
+    return f"{task.metrics[0]} {score}, loss {loss}"
 
 
-def _compared(name, data, variants, kind=None, beside=False):
+def read(data):
+    """Read a task for each dataset; without a folder, scikit-learn's tables."""
+    if data is None:
+        return toys(only=None)
+    folders = sorted(path.parent for path in data.glob("*/meta.json"))
+    return (next(tasks(folder)) for folder in folders or [data])
+
+
+def compared(name, data, variants, kind=None, beside=False):
     """Print what settings of the default estimator reach: three seeds, paired.
 
     On every dataset; or on those that have a modality of this kind, on its columns
-    alone or `beside` the others. An encoder or a modality is set for this kind.
+    alone or `beside` the others. Of a variant's settings, an encoder or a modality is
+    set for this kind, `kinds` are another classifier and regressor, and `changes` are
+    values that are patched in. Differences are those from the first variant.
     """
-    folders = sorted(path.parent for path in data.glob("*/meta.json"))
-    for folder in folders or [data]:
-        task = next(tasks(folder))
+    for task in read(data):
         inferred = infer_modalities(task.X)
         columns = list(task.X.columns)
         own = columns
         if kind is not None:
             own = list(inferred.index[inferred["modality"] == kind])
             columns = columns if beside and own else own
+        first = None
         for variant, settings in variants.items() if columns else ():
             if "encoder" in settings:
                 names = inferred["name"][own].unique()
-                settings = {"encoders": [(n, settings["encoder"]) for n in names]}
+                settings = dict(settings)
+                encoder = settings.pop("encoder")
+                settings["encoders"] = [(n, encoder) for n in names]
             if "modality" in settings:
                 kinds = inferred["modality"].to_dict()
-                kinds |= dict.fromkeys(own, settings["modality"])
+                settings = dict(settings)
+                kinds |= dict.fromkeys(own, settings.pop("modality"))
                 groups = inferred.loc[columns].groupby("name", sort=False).groups
                 triples = [(n, kinds[m[0]], list(m)) for n, m in groups.items()]
-                settings = {"modalities": triples}
-            label = f"{name}: {folder.name}: {variant}"
-            _print_scores(label, task, columns, **settings)
+                settings["modalities"] = triples
+            label = f"{name}: {task.name}: {variant}"
+            found = print_scores(label, task, columns, first, **settings)
+            first = found if first is None else first
     clear_pool()
 
 
@@ -395,7 +420,7 @@ def networks(data):
         "one, a tenth set apart": {"early_stopping": True},
         "several (default)": {},
     }
-    _compared("networks", data, variants)
+    compared("networks", data, variants)
 
 
 def ending(data):
@@ -404,35 +429,38 @@ def ending(data):
     As it comes: patience of 10 and a fifth; from 2,000 rows on, of 5 and a tenth. Until
     anything is learned, a given patience is threefold; as it comes, that of 5 sixfold.
     """
-    for part, many in (("a fifth", np.inf), ("a tenth", 0)):
-        variants = {
-            f"patience of {n}, {part} set apart": {"n_iter_no_change": n}
-            for n in (10, 5)
+    variants = {
+        f"patience of {n}, {part} set apart": {
+            "n_iter_no_change": n,
+            "changes": {"skmm._neural.MANY_ROWS": many},
         }
-        run = partial(_compared, "ending", data, variants)
-        _patched("skmm._neural.MANY_ROWS", many, run)
+        for part, many in (("a fifth", np.inf), ("a tenth", 0))
+        for n in (10, 5)
+    }
+    compared("ending", data, variants)
 
 
 def heads(data):
     """Score weights of the modalities' own losses; 0 trains the fused one alone."""
-    _compared("heads", data, {str(w): {"aux_weight": w} for w in (0.0, 0.2, 0.5, 1.0)})
+    variants = {str(w): {"aux_weight": w} for w in (0.0, 0.2, 1.0)}
+    compared("heads", data, {"0.5 (default)": {}} | variants)
 
 
 def fusions(data):
     """Score fusions with the default's other settings."""
     keys = ("gated", "concat", "late_plus_joint", "product_of_experts")
-    _compared("fusions", data, {key: {"fusion": key} for key in keys})
+    compared("fusions", data, {key: {"fusion": key} for key in keys})
 
 
 def swap(data):
     """Score rates at which another row's embedding is joined."""
-    _compared("swap", data, {str(r): {"modality_swap": r} for r in (0.0, 0.1, 0.2)})
+    compared("swap", data, {str(r): {"modality_swap": r} for r in (0.0, 0.1, 0.2)})
 
 
 def absence(data):
     """Score rates at which modalities are taken from rows that are added."""
     rates = (0.0, 0.1, 0.3)
-    _compared("absence", data, {str(r): {"modality_dropout": r} for r in rates})
+    compared("absence", data, {str(r): {"modality_dropout": r} for r in rates})
 
 
 def alone():
@@ -440,15 +468,17 @@ def alone():
     for task in toys(only=None):
         for key in ("gated", "concat"):
             label = f"alone: {task.name}: {key}"
-            _print_scores(label, task, list(task.X.columns), fusion=key)
+            print_scores(label, task, list(task.X.columns), fusion=key)
 
 
 def aside(data):
     """Score a second network of what is no image and no sound, and none."""
-    variants = {"with a second network (default)": {}}
-    _compared("aside", data, variants)
-    with patch("skmm._many_modalities.ManyModalities._aside", return_value=[]):
-        _compared("aside", data, {"without": {}})
+    target = "skmm._many_modalities.ManyModalities._aside"
+    variants = {
+        "with a second network (default)": {},
+        "without": {"changes": {target: lambda *_: []}},
+    }
+    compared("aside", data, variants)
 
 
 def words(data):
@@ -461,7 +491,7 @@ def words(data):
         "half the learning rate": {"learning_rate": 0.001},
         "text_cnn": {"encoder": "text_cnn"},
     }
-    _compared("words", data, variants, "text", beside=True)
+    compared("words", data, variants, "text", beside=True)
 
 
 def series(data):
@@ -472,7 +502,7 @@ def series(data):
         "summaries of the whole": {"encoder": SeriesEncoder(filters=0, n_parts=0)},
         "both (default)": {"encoder": SeriesEncoder()},
     }
-    _compared("series", data, variants, "timeseries")
+    compared("series", data, variants, "timeseries")
 
 
 def waves(data):
@@ -481,7 +511,7 @@ def waves(data):
         "as they are": {"encoder": MLPEncoder(n_frequencies=0)},
         "waves too (default)": {"encoder": MLPEncoder()},
     }
-    _compared("waves", data, variants, "tabular")
+    compared("waves", data, variants, "tabular")
 
 
 def bins():
@@ -515,20 +545,26 @@ def bins():
 
 def moment(data):
     """Score one second moment for each table of tokens, and one for each number."""
-    variants = {"one for the table (default)": {}}
-    _compared("moment", data, variants, "text")
-    with patch("skmm.training._optimizers._has_common_moment", return_value=False):
-        _compared("moment", data, {"one for each number": {}}, "text")
+    target = "skmm.training._optimizers._has_common_moment"
+    variants = {
+        "one for the table (default)": {},
+        "one for each number": {"changes": {target: lambda _: False}},
+    }
+    compared("moment", data, variants, "text")
 
 
 def audio(data):
-    """Score sounds in coarse and fine bands."""
+    """Score sounds in coarse and fine bands, by few and many steps, whole and cut."""
+    steps = "skmm.modalities.audio.AUTO_STEPS"
     variants = {
+        "64 bands, 64 steps (default)": {},
         "32 bands": {"modality": AudioModality(n_mels=32)},
-        "64 bands (default)": {"modality": AudioModality()},
         "128 bands": {"modality": AudioModality(n_mels=128)},
+        "128 steps": {"changes": {steps: 128}},
+        "256 steps": {"changes": {steps: 256}},
+        "without patches": {"changes": {"skmm.encoders.cnn.MANY": np.inf}},
     }
-    _compared("audio", data, variants, "audio")
+    compared("audio", data, variants, "audio")
 
 
 def pictures(data):
