@@ -18,6 +18,7 @@ from tabm import TabMClassifier, TabMRegressor
 
 from skmm.encoders.cnn import CNNEncoder
 from skmm.encoders.mlp import MLPEncoder
+from skmm.modalities.tabular import TabularModality
 from skmm.modalities.text import TextModality
 
 
@@ -43,8 +44,13 @@ def training(data):
     compared("training", data, variants)
 
 
+def _mean_and_deviation(numbers):
+    known = numbers[~np.isnan(numbers)]
+    return (known.mean(), known.std() or np.inf) if len(known) else (0.0, np.inf)
+
+
 def table(data):
-    """Score layers of the encoder of tables, on the table alone."""
+    """Score layers of the encoder of tables, and what they read: the table alone."""
     encoders = {
         "default": MLPEncoder(),
         "one hidden layer": MLPEncoder(hidden_units=(128,)),
@@ -57,20 +63,36 @@ def table(data):
         "numbers as they are": MLPEncoder(n_frequencies=0),
         "32 frequencies": MLPEncoder(n_frequencies=32),
     }
+    modalities = {
+        "categories all as vectors": TabularModality(max_one_hot=0),
+        "up to 50 one-hot": TabularModality(max_one_hot=50),
+        "categories of one row on": TabularModality(min_frequency=1),
+    }
+    changes = {
+        "numbers not clipped": {"skmm.modalities.tabular.CLIP": np.inf},
+        "mean and deviation": {
+            "skmm.modalities.tabular._center_and_scale": _mean_and_deviation
+        },
+    }
     variants = {name: {"encoder": encoder} for name, encoder in encoders.items()}
+    variants |= {name: {"modality": modality} for name, modality in modalities.items()}
+    variants |= {name: {"changes": change} for name, change in changes.items()}
     compared("table", data, variants, "tabular")
 
 
 def images(data):
     """Score convolutions with and without patches and statistics, on images alone."""
+    cheap, side = "skmm.encoders.cnn.CHEAP", "skmm.modalities.image.AUTO_SIDE"
     variants = {
         "default": {},
         "without patches": {"changes": {"skmm.encoders.cnn.MANY": np.inf}},
         "without statistics": {"encoder": CNNEncoder(statistics=False)},
-        "stepping over from 256 places": {"changes": {"skmm.encoders.cnn.CHEAP": 256}},
-        "stepping over from 1,024": {"changes": {"skmm.encoders.cnn.CHEAP": 1024}},
+        "stepping over from 256 places": {"changes": {cheap: 256}},
+        "stepping over from 1,024": {"changes": {cheap: 1024}},
         "32 filters": {"encoder": CNNEncoder(filters=32)},
         "dropout .3": {"encoder": CNNEncoder(dropout=0.3)},
+        "32 pixels": {"changes": {side: 32}},
+        "96 pixels": {"changes": {side: 96}},
     }
     compared("images", data, variants, "image")
 
