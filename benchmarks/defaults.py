@@ -18,6 +18,7 @@ from tabm import TabMClassifier, TabMRegressor
 
 from skmm.encoders.cnn import CNNEncoder
 from skmm.encoders.mlp import MLPEncoder
+from skmm.fusion.gated import GatedFusion
 from skmm.modalities.tabular import TabularModality
 from skmm.modalities.text import TextModality
 
@@ -97,6 +98,18 @@ def images(data):
     compared("images", data, variants, "image")
 
 
+def gate(data):
+    """Score widths and dropouts of the default fusion."""
+    fusions = {
+        "32 units": GatedFusion(32),
+        "128 units": GatedFusion(128),
+        "no dropout": GatedFusion(dropout=0.0),
+        "dropout .3": GatedFusion(dropout=0.3),
+    }
+    variants = {name: {"fusion": fusion} for name, fusion in fusions.items()}
+    compared("gate", data, {"default": {}} | variants)
+
+
 def members(data):
     """Score several networks, and members that share weights: on the table alone."""
     kinds = TabMClassifier, TabMRegressor
@@ -153,7 +166,9 @@ def curve(data):
             print_scores(label, fewer, list(task.X.columns))
 
 
-EXPERIMENTS = {f.__name__: f for f in (training, table, images, members, texts, curve)}
+EXPERIMENTS = {
+    f.__name__: f for f in (training, table, images, gate, members, texts, curve)
+}
 
 
 def main():
