@@ -561,7 +561,6 @@ def audio(data):
         "32 bands": {"modality": AudioModality(n_mels=32)},
         "128 bands": {"modality": AudioModality(n_mels=128)},
         "128 steps": {"changes": {steps: 128}},
-        "256 steps": {"changes": {steps: 256}},
         "without patches": {"changes": {"skmm.encoders.cnn.MANY": np.inf}},
     }
     compared("audio", data, variants, "audio")
