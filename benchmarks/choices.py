@@ -3,8 +3,8 @@
     python benchmarks/choices.py [--only NAME] [--data FOLDER]
 
 `text`, `bag`, `audio`, `pictures`, `networks`, `ending`, `heads`, `aside`, `fusions`,
-`swap`, `absence`, `words`, `series`, `moment` and `waves` read the datasets of FOLDER
-as benchmarks/accuracy.py does, or the one that FOLDER is, and are left out without it;
+`swap`, `absence`, `words`, `series` and `moment` read the datasets of FOLDER as
+benchmarks/accuracy.py does, or the one that FOLDER is, and are left out without it;
 the others need nothing.
 Alternatives run interleaved in one process; figures are medians over the runs, or mean
 ± standard deviation over seeds.
@@ -78,7 +78,6 @@ NAMES = (
     "words",
     "series",
     "moment",
-    "waves",
     "bins",
     "fusions",
     "swap",
@@ -296,46 +295,32 @@ def _alike(self, x, ids):
 
 def bag(data):
     """Score the text encoder, and what it was before: texts alone, three seeds."""
-    unranked = ("skmm.layers.RankedPooling.call", _alike)
-    full_size = ("skmm.encoders.embedding_bag.EPSILON", 1e-3)
+    unranked = {"skmm.layers.RankedPooling.call": _alike}
+    full_size = {"skmm.encoders.embedding_bag.EPSILON": 1e-3}
     variants = {
-        "alike, full size, dropout .2": (0.2, [unranked, full_size]),
-        "ranked, full size, dropout .2": (0.2, [full_size]),
-        "ranked, full size": (0.5, [full_size]),
-        "alike, small": (0.5, [unranked]),
-        "ranked, small (default)": (0.5, []),
+        "alike, full size, dropout .2": (0.2, unranked | full_size),
+        "ranked, full size, dropout .2": (0.2, full_size),
+        "ranked, full size": (0.5, full_size),
+        "alike, small": (0.5, unranked),
+        "ranked, small (default)": (0.5, {}),
     }
-    for folder in sorted(path.parent for path in data.glob("*/meta.json")):
-        task = next(tasks(folder))
-        columns = [] if task.kind == "regression" else _texts(task.train)
-        for name, (rate, changes) in variants.items() if columns else ():
-            clear_pool()
-            found = []
-            with ExitStack() as stack:
-                for target, value in changes:
-                    stack.enter_context(patch(target, value))
-                found = [_bag_scores(task, columns, rate, seed) for seed in range(3)]
-            means, spread = np.mean(found, axis=0), np.std(found, axis=0, ddof=1)
-            print(
-                f"bag: {folder.name}: {name}: {task.metrics[0]} {means[0]:.4f} ± "
-                f"{spread[0]:.4f}, log loss {means[1]:.4f} ± {spread[1]:.4f}",
-                flush=True,
-            )
-    clear_pool()
+    settings = {
+        name: {
+            "encoder": EmbeddingBagEncoder(dropout=rate),
+            "early_stopping": True,
+            "changes": changes,
+        }
+        for name, (rate, changes) in variants.items()
+    }
+    compared("bag", data, settings, "text")
 
 
-def _bag_scores(task, columns, rate, seed):
-    names = ModalityTransformer().fit(task.train[columns]).specs_
-    encoders = [(name, EmbeddingBagEncoder(dropout=rate)) for name in names]
-    return _scores(task, columns, seed, early_stopping=True, encoders=encoders)
-
-
-def _scores(task, columns, seed, kinds=(Classifier, Regressor), **settings):
+def _scores(task, columns, seed, estimators=(Classifier, Regressor), **settings):
     """Mean over the folds of the metric, and of the log loss or squared error."""
     found = []
     scorer = task.scorers()[0]
     for train, test in task.folds:
-        model = task.choose(*kinds, seed)
+        model = task.choose(*estimators, seed)
         getattr(model, "regressor", model).set_params(**settings)
         model.fit(task.X[columns].iloc[train], task.y.iloc[train])
         X, y = task.X[columns].iloc[test], task.y.iloc[test]
@@ -383,8 +368,8 @@ def compared(name, data, variants, kind=None, beside=False):
 
     On every dataset; or on those that have a modality of this kind, on its columns
     alone or `beside` the others. Of a variant's settings, an encoder or a modality is
-    set for this kind, `kinds` are another classifier and regressor, and `changes` are
-    values that are patched in. Differences are those from the first variant.
+    set for this kind, `estimators` are another classifier and regressor, and `changes`
+    are values that are patched in. Differences are those from the first variant.
     """
     for task in read(data):
         inferred = infer_modalities(task.X)
@@ -465,10 +450,7 @@ def absence(data):
 
 def alone():
     """Score fusions of one modality, which have nothing to join: five folds."""
-    for task in toys(only=None):
-        for key in ("gated", "concat"):
-            label = f"alone: {task.name}: {key}"
-            print_scores(label, task, list(task.X.columns), fusion=key)
+    compared("alone", None, {key: {"fusion": key} for key in ("gated", "concat")})
 
 
 def aside(data):
@@ -503,15 +485,6 @@ def series(data):
         "both (default)": {"encoder": SeriesEncoder()},
     }
     compared("series", data, variants, "timeseries")
-
-
-def waves(data):
-    """Score tables with their numbers as waves too, and as they are."""
-    variants = {
-        "as they are": {"encoder": MLPEncoder(n_frequencies=0)},
-        "waves too (default)": {"encoder": MLPEncoder()},
-    }
-    compared("waves", data, variants, "tabular")
 
 
 def bins():
@@ -721,7 +694,6 @@ def main():
             "words": partial(words, options.data),
             "series": partial(series, options.data),
             "moment": partial(moment, options.data),
-            "waves": partial(waves, options.data),
             "fusions": partial(fusions, options.data),
             "swap": partial(swap, options.data),
             "absence": partial(absence, options.data),

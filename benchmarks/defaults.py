@@ -112,7 +112,7 @@ def gate(data):
 
 def members(data):
     """Score several networks, and members that share weights: on the table alone."""
-    kinds = TabMClassifier, TabMRegressor
+    tabm = TabMClassifier, TabMRegressor
     variants = {
         "several networks (default)": {},
         "one network": {
@@ -120,8 +120,8 @@ def members(data):
             "early_stopping": True,
             "validation_fraction": 0.2,
         },
-        "one TabM of 16 members": {"kinds": kinds, "n_networks": 1},
-        "five TabMs of 16 members": {"kinds": kinds},
+        "one TabM of 16 members": {"estimators": tabm, "n_networks": 1},
+        "five TabMs of 16 members": {"estimators": tabm},
     }
     compared("members", data, variants, "tabular")
 

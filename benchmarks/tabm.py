@@ -1,10 +1,10 @@
 """Members that share weights, in the manner of TabM, to compare the estimators with.
 
-Gorishniy et al. (2024), arXiv:2410.24210, section 3.3: a hidden layer of a member i is
-relu(s_i * (W (r_i * x)) + b_i), where W is shared. The members begin as many draws of
-r_1 of -1 and 1, have heads of their own, are trained by the mean of their losses, and
-predict the mean of their probabilities. What is not of the paper is skmm's: features,
-width, dropout, step sizes, and rows that are set apart to stop on.
+Gorishniy et al. (2024), arXiv:2410.24210: a hidden layer of a member i is
+relu(s_i * (W (r_i * x)) + b_i), where W is shared. The members begin with draws of
+their own of -1 and 1 for r_i of the first layer, have heads of their own, are trained
+by the mean of their losses, and predict the mean of their probabilities. What is not of
+the paper is skmm's: features, width, dropout, step sizes, rows set apart to stop on.
 """
 
 from functools import lru_cache
@@ -146,10 +146,10 @@ class TabMClassifier(ClassifierMixin, _TabM):
 
     def predict_proba(self, X):
         """Return (rows, classes)."""
-        z = self._outputs(X)
+        z = self._outputs(X).astype(np.float64)  # shares sum to 1
         shares = np.exp(z - z.max(axis=-1, keepdims=True))
         shares /= shares.sum(axis=-1, keepdims=True)
-        return shares.mean(axis=0, dtype=np.float64)
+        return shares.mean(axis=0)
 
     def predict(self, X):
         """Return one answer for each row."""
