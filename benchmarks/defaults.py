@@ -433,8 +433,13 @@ def ending(data):
 
 
 def heads(data):
-    """Score weights of the modalities' own losses; 0 trains the fused one alone."""
+    """Score weights of the modalities' own losses, a start with them, and no guard.
+
+    A weight of 0 trains the fused network alone.
+    """
     variants = {str(w): {"aux_weight": w} for w in (0.0, 0.2, 1.0)}
+    variants |= {f"{n} epochs before": {"pretrain_epochs": n} for n in (5, 20)}
+    variants["without guard"] = {"guard": False}
     compared("heads", data, {"0.5 (default)": {}} | variants)
 
 
