@@ -13,20 +13,15 @@ from functools import partial
 from unittest.mock import patch
 
 import numpy as np
+import pandas as pd
 from accuracy import setting
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.metrics import log_loss
-from sklearn.model_selection import (
-    GridSearchCV,
-    train_test_split,
-)
+from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from tensorflow.python.eager import context
 
-from skmm import (
-    BaseNNClassifier,
-    ModalityTransformer,
-)
+from skmm import BaseNNClassifier, ModalityTransformer
 from skmm import MultimodalClassifier as Classifier
 from skmm.datasets import load_spoken_digits, make_multimodal_classification
 from skmm.encoders.mlp import MLPEncoder
@@ -158,10 +153,10 @@ def sizes():
     print(f"sizes: rounded {found['rounded']:.1f} s, exact {found['exact']:.1f} s")
 
 
-def _step(X, y, encoder, size, engine):
+def _step(model, X, y, size, engine="xla"):
     """Microseconds of a training step, of a network that was trained before."""
-    model = BaseNNClassifier(encoder, epochs=3, batch_size=size, engine=engine)
-    model.set_params(early_stopping=False, random_state=0).fit(X, y)
+    model.set_params(epochs=3, batch_size=size, engine=engine, early_stopping=False)
+    model.set_params(random_state=0).fit(X, y)
     seconds = model.fit(X, y).fit_report_["seconds_training"]
     return 1e6 * seconds / 3 / (len(X) // size)
 
@@ -178,13 +173,42 @@ def engines():
     for name, encoder in encoders.items():
         for size in (32, 128, 256, 512, 1024, 4096):
             rows = slice(min(200, 100_000 // size) * size)
-            step = partial(_step, X[rows], y[rows], encoder, size)
-            found = interleaved(graph=partial(step, "graph"), xla=partial(step, "xla"))
+            model = BaseNNClassifier(encoder)
+            step = partial(_step, model, X[rows], y[rows], size)
+            found = interleaved(graph=partial(step, "graph"), xla=step)
             graph, xla = found.values()
             print(
                 f"engines: {name}, batches of {size}: graph {graph:.0f} µs a step, "
-                f"XLA {xla:.0f} µs, {graph / xla:.2f} x"
+                f"XLA {xla:.0f} µs, {graph / xla:.2f} x",
+                flush=True,
             )
+
+
+def draws():
+    """Time a step under XLA by what draws its random numbers, and a graph's step."""
+    rng = np.random.default_rng(0)
+    for size in (32, 256):
+        words = rng.integers(0, 1000, (60 * size, 8))
+        frames = {
+            "a table": pd.DataFrame(rng.standard_normal(words.shape)).add_prefix("x"),
+            "texts": pd.DataFrame(
+                {"text": [" ".join(f"w{w}" for w in r) for r in words]}
+            ),
+        }
+        modalities = {
+            "a table": [("table", "tabular", list(frames["a table"]))],
+            "texts": [("text", "text", ["text"])],
+        }
+        for name, X in frames.items():
+            model = Classifier(modalities[name], ensemble_size=1)
+            step = partial(_step, model, X, words[:, 0] % 2, size)
+            target = "skmm.layers._random.ALGORITHM"
+            philox = partial(_patched, target, "auto_select", step)
+            found = interleaved(
+                threefry=step, philox=philox, graph=partial(step, "graph")
+            )
+            shown = ", ".join(f"{k} {v:.0f} µs" for k, v in found.items())
+            print(f"draws: {name}, batches of {size}: a step {shown}", flush=True)
 
 
 def limit():
@@ -244,7 +268,8 @@ def calibration():
 
 
 EXPERIMENTS = {
-    f.__name__: f for f in (adam, simplify, stacked, sizes, engines, limit, calibration)
+    f.__name__: f
+    for f in (adam, simplify, stacked, sizes, engines, draws, limit, calibration)
 }
 
 

@@ -29,6 +29,7 @@ from skmm.layers._missing import (
 from skmm.layers._mixture import Mixture, OpinionPool
 from skmm.layers._periodic import PeriodicEmbedding
 from skmm.layers._pretrained import ImageScaling, PretrainedNetwork, TokenInput
+from skmm.layers._random import drop, tracing_for_xla, uniform
 from skmm.layers._relations import (
     BilinearPooling,
     FactorProduct,
@@ -81,5 +82,8 @@ __all__ = [
     "Twice",
     "UnfoldAxis",
     "attention_block",
+    "drop",
     "padded_length",
+    "tracing_for_xla",
+    "uniform",
 ]

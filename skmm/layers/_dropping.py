@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from skmm.layers._random import uniform
 from skmm.layers._register import register
 
 __all__ = ["ModalityDropout", "ModalitySwap", "Parted", "RowBefore", "Twice"]
@@ -38,7 +39,7 @@ class ModalityDropout(keras.layers.Layer):
         """Return `present`, and in training once more with fewer ones behind it."""
         if not training:
             return present
-        draws = keras.random.uniform(ops.shape(present), seed=self.seed_generator)
+        draws = uniform(ops.shape(present), self.seed_generator)
         kept = present * ops.cast(draws >= self.rate, present.dtype)
         some = ops.any(kept > 0, axis=1, keepdims=True)
         return ops.concatenate([present, ops.where(some, kept, present)], axis=0)
@@ -109,9 +110,9 @@ class ModalitySwap(keras.layers.Layer):
         """Return zeros but for what is chosen in training."""
         if not training:
             return ops.zeros_like(present)
-        draws = keras.random.uniform(ops.shape(present), seed=self.seed_generator)
+        draws = uniform(ops.shape(present), self.seed_generator)
         one = ops.one_hot(ops.argmax(draws * present, axis=1), present.shape[1])
-        rows = keras.random.uniform(ops.shape(present[:, :1]), seed=self.seed_generator)
+        rows = uniform(ops.shape(present[:, :1]), self.seed_generator)
         several = ops.sum(present, axis=1, keepdims=True) > 1
         return one * ops.cast((rows < self.rate) & several, present.dtype)
 

@@ -27,12 +27,12 @@ LARGE_BATCH = 4096
 LEAST_SECONDS = 10.0  # of a fit with a time limit: large networks compile for seconds
 
 # Layers that XLA's CPU compiler runs at least as fast as TensorFlow's own kernels.
-# Convolutions, recurrences and look-ups in large tables are many times slower.
+# Convolutions, recurrences, look-ups in large tables and Keras' own random numbers are
+# many times slower (`Dropout` is given others: skmm.layers.drop).
 _DENSE = (
-    "Activation Add Average Concatenate Dense Dropout ELU EinsumDense Flatten "
-    "GaussianDropout GaussianNoise Identity InputLayer LayerNormalization LeakyReLU "
-    "Maximum Minimum Multiply PReLU Permute RMSNormalization ReLU Rescaling Reshape "
-    "Softmax Subtract UnitNormalization"
+    "Activation Add Average Concatenate Dense Dropout ELU EinsumDense Flatten Identity "
+    "InputLayer LayerNormalization LeakyReLU Maximum Minimum Multiply PReLU Permute "
+    "RMSNormalization ReLU Rescaling Reshape Softmax Subtract UnitNormalization"
 ).split()
 
 

@@ -18,7 +18,7 @@ from skmm._compat import (
     seed_state_of,
     without_tracing_warning,
 )
-from skmm.layers import TokenEmbedding
+from skmm.layers import TokenEmbedding, drop, tracing_for_xla
 from skmm.training._call import call_unchecked
 from skmm.training._distribution import Workers
 from skmm.training._losses import Loss
@@ -74,7 +74,7 @@ class Program:
         own_optimizer: bool = False,
         given_weights: bool = False,
     ):
-        read_rows(network)
+        speed_up(network)
         self.network = network
         self.model = network if model is None else model
         self.loss = loss
@@ -135,7 +135,8 @@ class Program:
         return self._loop(False, *args)
 
     def _run_padded(self, *args: Any) -> Any:
-        return self._loop(True, *args)
+        with tracing_for_xla():
+            return self._loop(True, *args)
 
     def _loop(
         self,
@@ -342,11 +343,12 @@ class Program:
             self.loaded = weights
 
 
-def read_rows(network: keras.Model) -> None:
-    """Let the large tables of Keras' own `Embedding` be read row by row.
+def speed_up(network: keras.Model) -> None:
+    """Let Keras' own `Embedding` and `Dropout` take less time.
 
     Keras takes the rows out of the whole table, which TensorFlow copies before: once a
-    variable is changed row by row, another may change it while it is read.
+    variable is changed row by row, another may change it while it is read. And what it
+    draws is slow under XLA.
 
     Parameters
     ----------
@@ -356,6 +358,8 @@ def read_rows(network: keras.Model) -> None:
     for layer in layers_of(network):
         if type(layer) is keras.layers.Embedding and layer.input_dim >= LAZY_ROWS:
             layer.call = partial(_embed, layer)
+        if type(layer) is keras.layers.Dropout:
+            layer.call = partial(drop, layer)
 
 
 def _embed(layer: keras.layers.Embedding, ids: Any) -> Any:

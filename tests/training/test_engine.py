@@ -66,6 +66,16 @@ def test_an_operation_that_is_no_layer_stays_a_graph():
     assert choose_engine(made, 10**6, 32) == ("graph", "XLA is slow with Sin")
 
 
+def test_noise_that_keras_draws_stays_a_graph():
+    noisy = network(keras.layers.GaussianNoise(0.1))
+    assert choose_engine(noisy, 10**6, 32) == (
+        "graph",
+        "XLA is slow with GaussianNoise",
+    )
+    dropping = network(keras.layers.Dropout(0.1))
+    assert choose_engine(dropping, 10**6, 32).name == "xla"
+
+
 def test_a_small_table_of_categories_is_compiled():
     assert choose_engine(network(CategoryEmbedding((9, 5), 2)), 10**6, 32).name == "xla"
 
