@@ -94,6 +94,10 @@ def read(data):
     return (next(tasks(folder)) for folder in folders or [data])
 
 
+def _columns_of(kind, inferred):
+    return list(inferred.index[inferred["modality"] == kind])
+
+
 def compared(name, data, variants, kind=None, beside=False):
     """Print what settings of the default estimator reach: three seeds, paired.
 
@@ -107,7 +111,7 @@ def compared(name, data, variants, kind=None, beside=False):
         columns = list(task.X.columns)
         own = columns
         if kind is not None:
-            own = list(inferred.index[inferred["modality"] == kind])
+            own = _columns_of(kind, inferred)
             columns = columns if beside and own else own
         first = None
         for variant, settings in variants.items() if columns else ():
@@ -276,20 +280,14 @@ def _bag(modality, X, ranked):
     return bag.multiply(1 / np.maximum(size, 1)[:, None]).tocsr()
 
 
-def _texts(frame):
-    """List the columns that skmm takes for text."""
-    inferred = infer_modalities(frame)
-    return list(inferred.index[inferred["modality"] == "text"])
-
-
 def ranks(data):
     """Score a linear model on TextModality's ids, and on TfidfVectorizer's output.
 
     Ids count alike, or by their rank, as EmbeddingBagEncoder weighs them.
     """
     for task in read(data):
-        columns = _texts(task.train) if task.kind == "binary" else []
-        if not columns:
+        columns = _columns_of("text", infer_modalities(task.train))
+        if not columns or task.kind != "binary":
             continue
         train, test = task.train[columns], task.test[columns]
         modality = TextModality().fit(train)
@@ -397,10 +395,10 @@ def pictures(data):
 def series(data):
     """Score summaries of series beside convolutions, and each alone."""
     variants = {
+        "both (default)": {"encoder": SeriesEncoder()},
         "convolutions": {"encoder": CNNEncoder()},
         "summaries": {"encoder": SeriesEncoder(filters=0)},
         "summaries of the whole": {"encoder": SeriesEncoder(filters=0, n_parts=0)},
-        "both (default)": {"encoder": SeriesEncoder()},
     }
     compared("series", data, variants, "timeseries")
 
@@ -408,9 +406,9 @@ def series(data):
 def networks(data):
     """Score one network, with validation rows and without, and several."""
     variants = {
+        "several (default)": {},
         "one, all rows": {"early_stopping": False},
         "one, a tenth set apart": {"early_stopping": True},
-        "several (default)": {},
     }
     compared("networks", data, variants)
 

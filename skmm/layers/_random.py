@@ -12,9 +12,9 @@ import tensorflow as tf
 
 __all__ = ["drop", "tracing_for_xla", "uniform"]
 
-# TensorFlow's generator is Philox. XLA's CPU compiler copies its ten rounds into
-# whatever reads the numbers, until 16,384 of them take 7 ms. Threefry's take 0.1 ms,
-# but TensorFlow's own kernels do not know it (benchmarks/choices.py, draws).
+# TensorFlow's generator is Philox. XLA's CPU compiler copies its rounds into whatever
+# reads the numbers, and a training step takes three to seven times as long as with
+# Threefry, which TensorFlow's own kernels do not know (benchmarks/choices.py, draws).
 ALGORITHM = "threefry"
 
 _FOR_XLA: ContextVar[bool] = ContextVar("_FOR_XLA", default=False)
@@ -50,7 +50,7 @@ def uniform(shape: Any, seed: keras.random.SeedGenerator) -> Any:
 
 
 def drop(layer: keras.layers.Dropout, x: Any, training: bool = False) -> Any:
-    """Call Keras' own `Dropout`.
+    """Do what Keras' own `Dropout` does; inside `tracing_for_xla`, by other draws.
 
     Parameters
     ----------
