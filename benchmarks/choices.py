@@ -7,11 +7,11 @@ Alternatives run interleaved in one process; figures are medians over the runs, 
 """
 
 import argparse
-import statistics
 import time
 from functools import partial
 from unittest.mock import patch
 
+import keras
 import numpy as np
 import pandas as pd
 from accuracy import setting
@@ -23,6 +23,7 @@ from tensorflow.python.eager import context
 
 from skmm import BaseNNClassifier, ModalityTransformer
 from skmm import MultimodalClassifier as Classifier
+from skmm._compat import layers_of
 from skmm.datasets import load_spoken_digits, make_multimodal_classification
 from skmm.encoders.mlp import MLPEncoder
 from skmm.training import clear_pool
@@ -37,7 +38,7 @@ def interleaved(**alternatives):
         for name, run in alternatives.items():
             clear_pool()
             figures[name].append(run())
-    return {name: statistics.median(values) for name, values in figures.items()}
+    return {name: np.median(values, axis=0) for name, values in figures.items()}
 
 
 def _cpu_of_a_first_fit(X, y):
@@ -155,60 +156,76 @@ def sizes():
 
 def _step(model, X, y, size, engine="xla"):
     """Microseconds of a training step, of a network that was trained before."""
+    return _first_and_step(model, X, y, size, engine)[1]
+
+
+def _first_and_step(model, X, y, size, engine="xla"):
+    """Seconds that a network's first fit takes longer, microseconds of a step."""
     model.set_params(epochs=3, batch_size=size, engine=engine, early_stopping=False)
-    model.set_params(random_state=0).fit(X, y)
-    seconds = model.fit(X, y).fit_report_["seconds_training"]
-    return 1e6 * seconds / 3 / (len(X) // size)
+    model.set_params(random_state=0)
+    seconds = []
+    for _ in range(2):
+        started = time.perf_counter()
+        report = model.fit(X, y).fit_report_
+        seconds.append(time.perf_counter() - started)
+    steps = 3 * (len(X) // size)
+    return seconds[0] - seconds[1], 1e6 * report["seconds_training"] / steps
+
+
+def _kinds_of_network(n_rows):
+    """Yield what a network is called, an estimator, rows and classes."""
+    rng = np.random.default_rng(0)
+    words = rng.integers(0, 1000, (n_rows, 8))
+    numbers = rng.standard_normal(words.shape).astype(np.float32)
+    y = words[:, 0] % 2
+    table = pd.DataFrame(numbers).add_prefix("x")
+    text = pd.DataFrame({"text": [" ".join(f"w{w}" for w in r) for r in words]})
+    parts = [("table", "tabular", list(table)), ("text", "text", ["text"])]
+    hidden = MLPEncoder(64, hidden_units=(), dropout=0)
+    yield "an array, one hidden layer", BaseNNClassifier(hidden), numbers, y
+    yield "an array", BaseNNClassifier(), numbers, y
+    one = partial(Classifier, ensemble_size=1)
+    yield "a table", one(parts[:1]), table, y
+    yield "texts", one(parts[1:]), text, y
+    yield "a table and texts", one(parts), table.join(text), y
 
 
 def engines():
-    """Time a step of both engines by the size of the batch."""
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((100_000, 100), dtype=np.float32)
-    y = (X[:, 0] > 0).astype(int)
-    encoders = {
-        "1 hidden layer": MLPEncoder(64, hidden_units=(), dropout=0),
-        "default layers": MLPEncoder(),
-    }
-    for name, encoder in encoders.items():
-        for size in (32, 128, 256, 512, 1024, 4096):
-            rows = slice(min(200, 100_000 // size) * size)
-            model = BaseNNClassifier(encoder)
-            step = partial(_step, model, X[rows], y[rows], size)
-            found = interleaved(graph=partial(step, "graph"), xla=step)
-            graph, xla = found.values()
+    """Time compiling and a step of both engines, by network and size of the batch.
+
+    XLA is repaid by as many steps as save what a first fit takes longer with it.
+    """
+    for size in (32, 256, 4096):
+        for name, model, X, y in _kinds_of_network(min(60, 40_000 // size) * size):
+            clear_pool()
+            layers = layers_of(model.set_params(epochs=1).fit(X, y).network_)
+            kinds = (keras.Model, keras.layers.InputLayer)
+            n_layers = sum(not isinstance(layer, kinds) for layer in layers)
+            seconds = partial(_first_and_step, model, X, y, size)
+            found = interleaved(graph=partial(seconds, "graph"), xla=seconds)
+            (first, graph), (compiling, xla) = found.values()
+            longer, saved = compiling - first, graph - xla
             print(
-                f"engines: {name}, batches of {size}: graph {graph:.0f} µs a step, "
-                f"XLA {xla:.0f} µs, {graph / xla:.2f} x",
+                f"engines: {name}, {n_layers} layers, batches of {size}: graph "
+                f"{graph:.0f} µs a step, XLA {xla:.0f} µs, {graph / xla:.2f} x; "
+                f"compiling {longer:.1f} s, repaid by {1e6 * longer / saved:.0f} steps",
                 flush=True,
             )
 
 
 def draws():
     """Time a step under XLA by what draws its random numbers, and a graph's step."""
-    rng = np.random.default_rng(0)
     for size in (32, 256):
-        words = rng.integers(0, 1000, (60 * size, 8))
-        frames = {
-            "a table": pd.DataFrame(rng.standard_normal(words.shape)).add_prefix("x"),
-            "texts": pd.DataFrame(
-                {"text": [" ".join(f"w{w}" for w in r) for r in words]}
-            ),
-        }
-        modalities = {
-            "a table": [("table", "tabular", list(frames["a table"]))],
-            "texts": [("text", "text", ["text"])],
-        }
-        for name, X in frames.items():
-            model = Classifier(modalities[name], ensemble_size=1)
-            step = partial(_step, model, X, words[:, 0] % 2, size)
-            target = "skmm.layers._random.ALGORITHM"
-            philox = partial(_patched, target, "auto_select", step)
-            found = interleaved(
-                threefry=step, philox=philox, graph=partial(step, "graph")
-            )
-            shown = ", ".join(f"{k} {v:.0f} µs" for k, v in found.items())
-            print(f"draws: {name}, batches of {size}: a step {shown}", flush=True)
+        for name, model, X, y in _kinds_of_network(60 * size):
+            if name in ("a table", "texts"):
+                step = partial(_step, model, X, y, size)
+                target = "skmm.layers._random.ALGORITHM"
+                philox = partial(_patched, target, "auto_select", step)
+                found = interleaved(
+                    threefry=step, philox=philox, graph=partial(step, "graph")
+                )
+                shown = ", ".join(f"{k} {v:.0f} µs" for k, v in found.items())
+                print(f"draws: {name}, batches of {size}: a step {shown}", flush=True)
 
 
 def limit():

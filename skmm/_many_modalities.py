@@ -194,7 +194,7 @@ class ManyModalities(NestedParams, NeuralEstimator):
                 seconds=seconds,
                 workers=course.workers,
             )
-            engine = self._chosen_engine(program, data, recipe)
+            engine = self._chosen_engine(program, data, recipe, course)
             training.train(
                 program,
                 data,

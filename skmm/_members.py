@@ -70,6 +70,8 @@ class Course:
         Seconds that it may take.
     workers : Workers or None, default=None
         The processes that train together; None is this one alone.
+    n_networks : int, default=1
+        How many networks it trains, one after the other.
     """
 
     journal: Journal
@@ -78,6 +80,7 @@ class Course:
     started: float
     limit: float | None
     workers: training.Workers | None = None
+    n_networks: int = 1
 
     @property
     def elapsed(self) -> float:
@@ -244,7 +247,7 @@ class Members:
         callbacks = self._keras_callbacks()
         stage = course.open(program, self.warm_start)
         recipe = replace(recipe, seconds=course.left, workers=course.workers)
-        engine = self._chosen_engine(program, data, recipe, callbacks)
+        engine = self._chosen_engine(program, data, recipe, course, callbacks)
         if self.verbose:
             print(f"engine {engine.name}: {engine.reason}")
         history = training.train(
@@ -268,12 +271,13 @@ class Members:
         program: training.Program,
         data: training.Rows,
         recipe: training.Recipe,
+        course: Course,
         callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> Any:
         if recipe.workers is not None:
             return training.Engine("graph", f"{recipe.workers.n} processes share it")
         size = min(recipe.batch_size, data.n_rows)
-        n_steps = recipe.epochs * math.ceil(data.n_rows / size)
+        n_steps = course.n_networks * recipe.epochs * math.ceil(data.n_rows / size)
         return training.choose_engine(
             program.network, n_steps, size, self.engine, callbacks, recipe.seconds
         )

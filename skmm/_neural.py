@@ -164,7 +164,9 @@ class NeuralEstimator(
             journal.identify(self, fitted, splits)
             with training.Interrupt(on_interrupt == "keep") as interrupt:
                 limit = None if one_epoch else self.time_limit
-                course = Course(journal, interrupt, events, started, limit, workers)
+                course = Course(
+                    journal, interrupt, events, started, limit, workers, len(splits)
+                )
                 self._train(fitted, splits, course, resume=resume, one_epoch=one_epoch)
             self.__dict__.update(fitted)
             context.call_on_fit_task_end(

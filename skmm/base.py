@@ -76,9 +76,9 @@ class BaseNNClassifier(OneModality, NeuralClassifier):
     engine : {"auto", "graph", "xla"}, default="auto"
         What runs the training steps: TensorFlow's kernels one by one, or machine code
         that XLA compiles once for the network and the size of the data, which takes
-        the better part of a second and makes steps of small dense networks several
-        times faster. ``"auto"`` decides by the network, the number and size of the
-        batches and `time_limit`.
+        a second or two and makes steps of small dense networks several times faster.
+        ``"auto"`` decides by the network, the number and size of the batches and
+        `time_limit`.
     callbacks : list of keras.callbacks.Callback, callable or None, default=None
         Keras callbacks, copied for each fit; or a function that returns them.
     warm_start : bool, default=False
@@ -243,9 +243,9 @@ class BaseNNRegressor(OneModality, NeuralRegressor):
     engine : {"auto", "graph", "xla"}, default="auto"
         What runs the training steps: TensorFlow's kernels one by one, or machine code
         that XLA compiles once for the network and the size of the data, which takes
-        the better part of a second and makes steps of small dense networks several
-        times faster. ``"auto"`` decides by the network, the number and size of the
-        batches and `time_limit`.
+        a second or two and makes steps of small dense networks several times faster.
+        ``"auto"`` decides by the network, the number and size of the batches and
+        `time_limit`.
     callbacks : list of keras.callbacks.Callback, callable or None, default=None
         Keras callbacks, copied for each fit; or a function that returns them.
     warm_start : bool, default=False

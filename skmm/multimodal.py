@@ -100,7 +100,7 @@ class MultimodalClassifier(SubsetClassifier):
         rows, of which there must be some. Predicted labels stay the same.
     engine : {"auto", "graph", "xla"}, default="auto"
         What runs the training steps: TensorFlow's kernels one by one, or machine code
-        that XLA compiles, for most of a second, for the network and the size of the
+        that XLA compiles, for some seconds, once for the network and the size of the
         data: several times faster for small dense networks. ``"auto"`` decides by the
         network, the number and size of the batches and `time_limit`.
     callbacks : list of keras.callbacks.Callback, callable or None, default=None
@@ -321,7 +321,7 @@ class MultimodalRegressor(SubsetRegressor):
         the step size, up to five times; ``history_["rollbacks"]`` tells how often.
     engine : {"auto", "graph", "xla"}, default="auto"
         What runs the training steps: TensorFlow's kernels one by one, or machine code
-        that XLA compiles, for most of a second, for the network and the size of the
+        that XLA compiles, for some seconds, once for the network and the size of the
         data: several times faster for small dense networks. ``"auto"`` decides by the
         network, the number and size of the batches and `time_limit`.
     callbacks : list of keras.callbacks.Callback, callable or None, default=None

@@ -13,26 +13,26 @@ from skmm.training._work import listens_to_batches
 
 __all__ = ["Engine", "choose_engine"]
 
-# XLA takes the better part of a second to compile a small network, once for each
-# network and size of the data, and the longer the more layers there are; its steps
-# then take a fraction of the graph's time (benchmarks/speed.py, S1). With fewer steps
-# in a fit it would not pay in a cross-validation of five to ten folds.
+# XLA compiles for one to six seconds, once for each network and size of the data, and
+# the longer the more layers there are; its steps then take a fraction of the graph's
+# time. With fewer steps in a fit it would not pay in a cross-validation of five to ten
+# folds, and with as many a single fit loses a second or two (benchmarks/choices.py,
+# engines).
 STEPS_PER_LAYER = 100
 
 # What XLA saves is mostly the time between operations. From this many rows in a batch
-# on, a step takes so long that it seldom repays the compiler's half second and 100 MB
-# (benchmarks/choices.py, engines).
+# on there is less of that, and a wide matrix product may take longer.
 LARGE_BATCH = 4096
 
 LEAST_SECONDS = 10.0  # of a fit with a time limit: large networks compile for seconds
 
-# Layers that XLA's CPU compiler runs at least as fast as TensorFlow's own kernels.
+# What XLA's CPU compiler runs at least as fast as TensorFlow's own kernels.
 # Convolutions, recurrences, look-ups in large tables and Keras' own random numbers are
 # many times slower (`Dropout` is given others: skmm.layers.drop).
 _DENSE = (
-    "Activation Add Average Concatenate Dense Dropout ELU EinsumDense Flatten Identity "
-    "InputLayer LayerNormalization LeakyReLU Maximum Minimum Multiply PReLU Permute "
-    "RMSNormalization ReLU Rescaling Reshape Softmax Subtract UnitNormalization"
+    "Activation Add Average Concatenate Dense Dropout ELU EinsumDense Flatten GetItem "
+    "Identity InputLayer LayerNormalization LeakyReLU Maximum Minimum Multiply PReLU "
+    "Permute RMSNormalization ReLU Rescaling Reshape Softmax Subtract UnitNormalization"
 ).split()
 
 
@@ -70,7 +70,7 @@ def choose_engine(
     network : keras.Model
         What will be trained.
     n_steps : int
-        Number of batches in all epochs.
+        Number of batches in all epochs of the fit, of all its networks.
     batch_size : int
         Number of rows in one.
     wanted : {"auto", "graph", "xla"}, default="auto"
@@ -122,16 +122,16 @@ def _slow_under_xla(network: keras.Model) -> str:
         # A model joins layers, and may join operations that are none.
         parts = getattr(layer, "operations", ())
         loose = [part for part in parts if not isinstance(part, keras.layers.Layer)]
-        if loose:
-            return type(loose[0]).__name__
-        if not isinstance(layer, keras.Model) and not _is_dense(layer):
-            return type(layer).__name__
+        for part in loose if isinstance(layer, keras.Model) else (layer,):
+            if not _is_dense(part):
+                return type(part).__name__
     return ""
 
 
-def _is_dense(layer: Any) -> bool:
-    kind = type(layer)
+def _is_dense(part: Any) -> bool:
+    kind = type(part)
     ours = kind.__module__.startswith("skmm.")
     known = kind.__module__.startswith("keras.") and kind.__name__ in _DENSE
-    tables = [w.shape[0] for w in layer.weights if w.name == "embeddings"]
+    weights = getattr(part, "weights", ())
+    tables = [w.shape[0] for w in weights if w.name == "embeddings"]
     return (ours or known) and max(tables, default=0) < LAZY_ROWS

@@ -3,6 +3,8 @@
 import keras
 import pytest
 
+from skmm import MultimodalClassifier
+from skmm.datasets import make_multimodal_classification
 from skmm.layers import CategoryEmbedding, MaskMissing
 from skmm.training import choose_engine
 from skmm.training._engine import LARGE_BATCH, STEPS_PER_LAYER
@@ -64,6 +66,15 @@ def test_an_operation_that_is_no_layer_stays_a_graph():
     x = keras.Input((8,))
     made = keras.Model(x, keras.ops.sin(x))
     assert choose_engine(made, 10**6, 32) == ("graph", "XLA is slow with Sin")
+
+
+def test_a_table_and_texts_joined_are_compiled():
+    """The network looks up which modalities are present: an operation, no layer."""
+    X, y = make_multimodal_classification(
+        60, modalities=("tabular", "text"), random_state=0, return_X_y=True
+    )
+    model = MultimodalClassifier(epochs=1, ensemble_size=1, random_state=0).fit(X, y)
+    assert choose_engine(model.network_, 10**6, 32).name == "xla"
 
 
 def test_noise_that_keras_draws_stays_a_graph():
