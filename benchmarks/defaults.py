@@ -454,9 +454,12 @@ def alone(data):
 
 
 def swap(data):
-    """Score rates at which another row's embedding is joined."""
-    variants = {str(rate): {"modality_swap": rate} for rate in (0.0, 0.2)}
-    compared("swap", data, {"0.1 (default)": {}} | variants)
+    """Score rates at which another row's embedding is joined.
+
+    As it comes it is .1, and 0 for numbers.
+    """
+    variants = {str(rate): {"modality_swap": rate} for rate in (0.0, 0.1, 0.2)}
+    compared("swap", data, {"default": {}} | variants)
 
 
 def absence(data):
