@@ -528,7 +528,7 @@ def test_a_fusion_keeps_nothing_and_is_serialisable(key):
 
 @pytest.mark.parametrize("key", OF_EMBEDDINGS)
 def test_a_fusion_of_embeddings_is_made_of_layers(key):
-    """A loose operation would keep XLA away, which is asked for few of them."""
+    """A loose operation would keep XLA away, but for those that `_engine` knows."""
     operations = joining(key, 3).operations
     assert all(isinstance(o, keras.layers.Layer) for o in operations)
 

@@ -119,10 +119,12 @@ def _depends_on_batch(network: keras.Model) -> bool:
 def _slow_under_xla(network: keras.Model) -> str:
     """Name an operation that XLA is slow or untried with; empty if there is none."""
     for layer in layers_of(network):
-        # A model joins layers, and may join operations that are none.
-        parts = getattr(layer, "operations", ())
-        loose = [part for part in parts if not isinstance(part, keras.layers.Layer)]
-        for part in loose if isinstance(layer, keras.Model) else (layer,):
+        parts = [layer]
+        if isinstance(layer, keras.Model):
+            # It joins layers, and may join operations that are none.
+            joined = getattr(layer, "operations", ())
+            parts = [part for part in joined if not isinstance(part, keras.Layer)]
+        for part in parts:
             if not _is_dense(part):
                 return type(part).__name__
     return ""
